@@ -1,0 +1,141 @@
+//! The alert: what is known about one access, free of any transport.
+//!
+//! Strings taken from the kernel or `/proc` were written by whoever is being watched: they are bounded and valid UTF-8 here,
+//! and every sink escapes them for its own format.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+/// 32 upper-case hex digits: the same for every sink and for a record that is read again after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AlertId(String);
+
+/// What was done to the honeytoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Opened for reading, writing or execution.
+    Open,
+}
+
+/// Koney's trap types, with what each carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trap {
+    /// A decoy file.
+    FilesystemHoneytoken {
+        /// `filePath` as the policy writes it.
+        file_path: String,
+    },
+    /// An alert that names no trap, for example a gap in coverage.
+    Unknown,
+}
+
+/// Where the honeytoken is: the owner that an alert names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A bare host.
+    Host {
+        /// Host name.
+        name: String,
+        /// `/etc/machine-id`, where the host has one.
+        machine_id: Option<String>,
+    },
+    /// A container of a pod.
+    Container(Container),
+}
+
+/// A container and the pod it belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub pod: String,
+    /// Name of the container in the pod.
+    pub name: String,
+    /// Runtime id, without the runtime's scheme.
+    pub id: String,
+}
+
+/// Who did it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Process id (thread group) in the agent's pid namespace.
+    pub pid: u32,
+    /// Thread id in the agent's pid namespace.
+    pub tid: Option<u32>,
+    /// Real user id in the initial user namespace.
+    pub uid: Option<u32>,
+    /// Real group id in the initial user namespace.
+    pub gid: Option<u32>,
+    /// Login user id (`/proc/PID/loginuid`).
+    pub login_uid: Option<u32>,
+    /// Effective capabilities, one bit each (`include/uapi/linux/capability.h`).
+    pub capabilities: Option<u64>,
+    /// Command name (`comm`).
+    pub comm: Option<String>,
+    /// Full path of the executable.
+    pub executable: Option<String>,
+    /// Arguments without `argv[0]`, joined by one space.
+    pub arguments: Option<String>,
+    /// The arguments were longer than what a record holds.
+    pub arguments_truncated: bool,
+    /// Working directory.
+    pub cwd: Option<String>,
+    /// When the process started.
+    pub started: Option<Timestamp>,
+    /// The parent's process id.
+    pub parent_pid: Option<u32>,
+    /// The parent's command name.
+    pub parent_comm: Option<String>,
+}
+
+/// One access to one honeytoken under one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Identity of this alert.
+    pub id: AlertId,
+    /// When it happened, taken in the kernel.
+    pub time: Timestamp,
+    /// Name of the `DeceptionPolicy`.
+    pub policy: Option<String>,
+    /// The trap that was touched.
+    pub trap: Trap,
+    /// What was done.
+    pub operation: Operation,
+    /// Name of the node (or host).
+    pub node: Option<String>,
+    /// Whose trap it is.
+    pub owner: Owner,
+    /// Who touched it.
+    pub process: Option<Process>,
+    /// The name that was really used, where it is not the policy's `filePath`.
+    pub accessed_path: Option<String>,
+    /// How the kernel noticed, for example `lsm` or `fentry`.
+    pub detector: &'static str,
+}
+
+impl AlertId {
+    /// Writes the first 16 bytes of a digest as 32 upper-case hex digits.
+    #[must_use]
+    pub fn from_digest(digest: &[u8; 16]) -> Self {
+        use fmt::Write as _;
+        let mut id = String::with_capacity(32);
+        for byte in digest {
+            write!(id, "{byte:02X}").expect("writing to a String cannot fail");
+        }
+        Self(id)
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AlertId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

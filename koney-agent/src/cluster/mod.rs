@@ -1,0 +1,1 @@
+//! From a manifest folder or the API server to typed snapshots.

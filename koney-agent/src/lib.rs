@@ -1,0 +1,7 @@
+//! The koney node agent: notices in the kernel that someone touched a honeytoken, says who it was, and delivers the alert.
+//!
+//! Each module is a room of ARCHITECTURE.md with one job; only the pipeline knows them all.
+
+pub mod alert;
+pub mod cluster;
+pub mod sink;

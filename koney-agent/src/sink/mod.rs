@@ -1,0 +1,1 @@
+//! From `Alert` to delivered, retried or given up.

@@ -1,0 +1,2 @@
+//! koney
+fn main() {}
