@@ -72,6 +72,7 @@ impl Kernel {
 /// Copies `length` bytes of user memory to the front of `to`; false where a page is not there.
 #[inline(always)]
 pub(crate) fn read_user<const N: usize>(to: &mut [u8; N], length: u64, source: u64) -> bool {
+    let length = opaque(length);
     let length = if length > N as u64 { N as u64 } else { length };
     // SAFETY: `length` is at most the size of `to`; the helper checks the user address and fails instead of faulting.
     unsafe { bpf_probe_read_user(to.as_mut_ptr().cast(), length as u32, source as *const _) == 0 }
