@@ -1,13 +1,14 @@
 //! From a manifest folder or the API server to typed snapshots.
 //!
 //! In: `DeceptionPolicy`, `DeceptionAlertSink` and `Secret` objects, today from a folder of YAML or JSON files
-//! (`manifests`). Out: a [`Snapshot`] of what is in force, with a [`Problem`] for everything that is not.
+//! ([`manifests`]). Out: a [`Snapshot`] of what is in force, with a [`Problem`] for everything that is not.
 //! Never: decisions. Which trap is armed where, and what a sink does without its Secret, others decide.
 
 mod choice;
 mod field;
 mod filter;
 mod glob;
+pub mod manifests;
 pub mod policy;
 mod problem;
 mod secret;
