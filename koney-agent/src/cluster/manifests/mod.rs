@@ -8,6 +8,7 @@
 //! error, and an object without a namespace is in the agent's.
 
 mod compose;
+mod events;
 mod folder;
 mod identity;
 mod json;
@@ -16,12 +17,14 @@ mod merge;
 mod node;
 mod object;
 mod parse;
+mod report;
 mod scalar;
 mod scope;
 mod secret_object;
 mod source;
 mod typed;
 mod unknown;
+mod watch;
 
 #[cfg(test)]
 mod fixture;
@@ -31,5 +34,8 @@ mod folder_tests;
 mod problem_tests;
 #[cfg(test)]
 mod update_tests;
+#[cfg(test)]
+mod watch_tests;
 
 pub use folder::{FolderError, read, read_files};
+pub use watch::Watcher;
