@@ -6,4 +6,7 @@ pub mod alert;
 pub mod cluster;
 pub mod event;
 pub mod kernel;
+pub mod pipeline;
 pub mod sink;
+pub mod trap;
+pub mod workload;

@@ -1,2 +1,78 @@
-//! koney
-fn main() {}
+//! `koney-agent`: parses the command line and calls the pipeline.
+
+mod cli;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Parser as _, error::ErrorKind};
+use koney_agent::{
+    kernel::{Detector, KernelError, Options},
+    pipeline::{self, RunError},
+    sink,
+};
+use tracing::error;
+
+use cli::{Cli, Command};
+
+/// Exit codes of `sysexits.h`.
+const USAGE: u8 = 64;
+const UNAVAILABLE: u8 = 69;
+const SOFTWARE: u8 = 70;
+const NO_PERMISSION: u8 = 77;
+const CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return say_usage(&usage),
+    };
+    cli::start_log(cli.log);
+    sink::install_crypto_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "cannot start the runtime");
+            return ExitCode::from(SOFTWARE);
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Run(run) => pipeline::run(run.config()).await,
+            Command::Probe(attach) => probe(attach.options()),
+        }
+    });
+    // A thread that hangs in a dead file system must not keep the agent from ending.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            error!("{failure}");
+            ExitCode::from(code(&failure))
+        }
+    }
+}
+
+/// Attaches, sees the canary, and goes away again.
+fn probe(options: Options) -> Result<(), RunError> {
+    let (detector, _ring) = Detector::start(options)?;
+    cli::say(&format!("detection is possible here: {}", detector.report()));
+    Ok(())
+}
+
+fn say_usage(usage: &clap::Error) -> ExitCode {
+    // There is no other place to complain to when the terminal is gone.
+    let _printed = usage.print();
+    match usage.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(USAGE),
+    }
+}
+
+const fn code(failure: &RunError) -> u8 {
+    match failure {
+        RunError::Manifests(_) => CONFIG,
+        RunError::Kernel(KernelError::NoPrivilege { .. }) => NO_PERMISSION,
+        RunError::Kernel(_) => UNAVAILABLE,
+        RunError::Stdout(_) | RunError::Signals(_) | RunError::TaskEnded(_) => SOFTWARE,
+    }
+}

@@ -31,4 +31,10 @@ impl Counter {
         (Self::Armed, "armed"),
         (Self::ArmFailed, "arm_failed"),
     ];
+
+    /// The name it is reported under.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }

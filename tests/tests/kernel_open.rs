@@ -18,7 +18,8 @@ const METHODS: [Method; 2] = [Method::Lsm, Method::Fentry];
 
 /// Starts a detector by `method`; `None` (said aloud) where this kernel truly lacks it.
 fn start(test: &str, method: Method) -> Option<(Detector, Ring)> {
-    let bpf_lsm = fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|list| list.split(',').any(|name| name.trim() == "bpf"));
+    let bpf_lsm =
+        fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|list| list.split(',').any(|name| name.trim() == "bpf"));
     match Detector::start(Options { attach: Choice::Only(method), diagnostics: false }) {
         Ok(started) => Some(started),
         Err(error) if method == Method::Lsm && !bpf_lsm => {
@@ -30,7 +31,7 @@ fn start(test: &str, method: Method) -> Option<(Detector, Ring)> {
 }
 
 async fn arm(detector: &Detector, trap: u32, path: &Path) {
-    let outcome = detector.arm(vec![Job { trap, path: path.to_owned() }]).await.remove(0);
+    let outcome = detector.armer().arm(vec![Job { trap, path: path.to_owned() }]).await.remove(0);
     let keys = outcome.expect("the decoy exists and is armed");
     assert!(!keys.is_empty());
 }

@@ -1,5 +1,7 @@
 //! From `Hit` to `Alert`, and the forms that every transport shares: the sentence for people and Koney's line.
 
+mod build;
+mod identity;
 pub mod line;
 pub mod model;
 mod parts;
@@ -8,5 +10,6 @@ pub mod sentence;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use build::on_host;
 pub use model::{Alert, AlertId, Container, Operation, Owner, Process, Trap};
 pub use parts::whole_seconds;

@@ -61,16 +61,8 @@ pub(super) fn read<'de, D: Deserializer<'de>, T: Copy>(
     names: &[(&'static str, T)],
 ) -> Result<T, D::Error> {
     let given = String::deserialize(deserializer)?;
-    names
-        .iter()
-        .find(|(name, _)| *name == given)
-        .map(|(_, value)| *value)
-        .ok_or_else(|| {
-            let expected: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            D::Error::custom(format!(
-                "unknown {what} `{}`, expected one of {}",
-                shown(&given),
-                expected.join(", ")
-            ))
-        })
+    names.iter().find(|(name, _)| *name == given).map(|(_, value)| *value).ok_or_else(|| {
+        let expected: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        D::Error::custom(format!("unknown {what} `{}`, expected one of {}", shown(&given), expected.join(", ")))
+    })
 }

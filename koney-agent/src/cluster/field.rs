@@ -72,10 +72,7 @@ impl fmt::Display for FieldPath {
 }
 
 fn is_plain(key: &str) -> bool {
-    (1..=63).contains(&key.len())
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    (1..=63).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 #[cfg(test)]
@@ -86,13 +83,7 @@ mod tests {
     fn paths_read_like_the_manifest() {
         let path = FieldPath::root("spec").key("traps").index(0).key("match");
         assert_eq!(path.to_string(), "spec.traps[0].match");
-        assert_eq!(
-            FieldPath::root("data").key("tls.crt\n").to_string(),
-            r#"data["tls.crt\n"]"#
-        );
-        assert_eq!(
-            FieldPath::root("items").index(1).join(&path).to_string(),
-            "items[1].spec.traps[0].match"
-        );
+        assert_eq!(FieldPath::root("data").key("tls.crt\n").to_string(), r#"data["tls.crt\n"]"#);
+        assert_eq!(FieldPath::root("items").index(1).join(&path).to_string(), "items[1].spec.traps[0].match");
     }
 }

@@ -51,11 +51,7 @@ impl Glob {
                     token += 1;
                     continue;
                 }
-                Some(single)
-                    if name
-                        .get(at)
-                        .is_some_and(|character| single.accepts(*character)) =>
-                {
+                Some(single) if name.get(at).is_some_and(|character| single.accepts(*character)) => {
                     at += 1;
                     token += 1;
                     continue;
@@ -64,9 +60,7 @@ impl Glob {
                 _ => {}
             }
             match retry {
-                Some((start, after))
-                    if name.get(start).is_some_and(|character| *character != '/') =>
-                {
+                Some((start, after)) if name.get(start).is_some_and(|character| *character != '/') => {
                     retry = Some((start + 1, after));
                     at = start + 1;
                     token = after;
@@ -82,12 +76,7 @@ impl Token {
         match self {
             Self::Run | Self::One => character != '/',
             Self::Literal(literal) => *literal == character,
-            Self::Class { negated, ranges } => {
-                ranges
-                    .iter()
-                    .any(|(low, high)| (*low..=*high).contains(&character))
-                    != *negated
-            }
+            Self::Class { negated, ranges } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) != *negated,
         }
     }
 }
@@ -100,11 +89,7 @@ fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, 
             return Ok(Token::Class { negated, ranges });
         }
         let low = bound(chars)?;
-        let high = if chars.next_if_eq(&'-').is_some() {
-            bound(chars)?
-        } else {
-            low
-        };
+        let high = if chars.next_if_eq(&'-').is_some() { bound(chars)? } else { low };
         ranges.push((low, high));
     }
 }

@@ -228,10 +228,7 @@ mod tests {
     #[test]
     fn the_schema_has_koneys_names_and_defaults_and_one_strategy_more() {
         let crd = serde_json::to_value(DeceptionPolicy::crd()).expect("a CRD is JSON");
-        assert_eq!(
-            crd["metadata"]["name"],
-            "deceptionpolicies.research.dynatrace.com"
-        );
+        assert_eq!(crd["metadata"]["name"], "deceptionpolicies.research.dynatrace.com");
         assert_eq!(crd["spec"]["scope"], "Cluster");
         let version = &crd["spec"]["versions"][0];
         assert_eq!(version["subresources"], json!({ "status": {} }));
@@ -239,23 +236,11 @@ mod tests {
         assert_eq!(spec["strictValidation"]["default"], true);
         assert_eq!(spec["mutateExisting"]["default"], true);
         let trap = &spec["traps"]["items"]["properties"];
-        assert_eq!(
-            trap["filesystemHoneytoken"]["required"],
-            json!(["filePath"])
-        );
-        assert_eq!(
-            trap["filesystemHoneytoken"]["properties"]["readOnly"]["default"],
-            true
-        );
+        assert_eq!(trap["filesystemHoneytoken"]["required"], json!(["filePath"]));
+        assert_eq!(trap["filesystemHoneytoken"]["properties"]["readOnly"]["default"], true);
         let strategy = &trap["captorDeployment"]["properties"]["strategy"];
-        assert_eq!(
-            strategy["enum"],
-            json!(["tetragon", "kive", "none", "ebpf"])
-        );
+        assert_eq!(strategy["enum"], json!(["tetragon", "kive", "none", "ebpf"]));
         assert_eq!(strategy["default"], "tetragon");
-        assert_eq!(
-            trap["decoyDeployment"]["properties"]["strategy"]["default"],
-            "volumeMount"
-        );
+        assert_eq!(trap["decoyDeployment"]["properties"]["strategy"]["default"], "volumeMount");
     }
 }

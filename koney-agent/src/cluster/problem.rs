@@ -41,12 +41,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a whole file; bounds the length of its text.
-    pub(super) fn of_file(
-        severity: Severity,
-        file: impl Into<PathBuf>,
-        reason: &str,
-        remedy: &str,
-    ) -> Self {
+    pub(super) fn of_file(severity: Severity, file: impl Into<PathBuf>, reason: &str, remedy: &str) -> Self {
         Self {
             severity,
             file: file.into(),
@@ -60,15 +55,7 @@ impl Problem {
 
     /// What makes it the same problem on whatever line: something above it may have changed.
     pub(super) fn identity(&self) -> impl Eq + Hash + '_ {
-        let Self {
-            severity,
-            file,
-            line: _,
-            object,
-            field,
-            reason,
-            remedy,
-        } = self;
+        let Self { severity, file, line: _, object, field, reason, remedy } = self;
         (severity, file, object, field, reason, remedy)
     }
 }
@@ -79,11 +66,7 @@ impl fmt::Display for Problem {
         if let Some(line) = self.line {
             write!(formatter, ":{line}")?;
         }
-        let place: Vec<&str> = [&self.object, &self.field]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
+        let place: Vec<&str> = [&self.object, &self.field].into_iter().flatten().map(String::as_str).collect();
         if !place.is_empty() {
             write!(formatter, ": {}", place.join(" "))?;
         }
@@ -106,9 +89,6 @@ mod tests {
         problem.line = Some(3);
         problem.object = Some("DeceptionPolicy/demo".to_owned());
         problem.field = Some("spec".to_owned());
-        assert_eq!(
-            problem.to_string(),
-            r"a\n.yaml:3: DeceptionPolicy/demo spec: is empty; fill it"
-        );
+        assert_eq!(problem.to_string(), r"a\n.yaml:3: DeceptionPolicy/demo spec: is empty; fill it");
     }
 }

@@ -19,11 +19,7 @@ impl Secret {
     /// A Secret of decoded values.
     #[must_use]
     pub fn new(namespace: &str, name: &str, values: BTreeMap<String, SecretSlice<u8>>) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            values,
-        }
+        Self { namespace: namespace.to_owned(), name: name.to_owned(), values }
     }
 
     /// The value of a key, exactly as stored: a line break that `echo` left at its end is still there.
@@ -42,28 +38,20 @@ impl Secret {
 ///
 /// `None` for anything else; there is no error text, since it could carry part of the value.
 pub(super) fn decode(encoded: &str) -> Option<SecretSlice<u8>> {
-    let compact: String = encoded
-        .chars()
-        .filter(|character| !matches!(character, '\r' | '\n'))
-        .collect();
-    serde_json::from_value::<ByteString>(compact.into())
-        .ok()
-        .map(|bytes| SecretSlice::from(bytes.0))
+    let compact: String = encoded.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
+    serde_json::from_value::<ByteString>(compact.into()).ok().map(|bytes| SecretSlice::from(bytes.0))
 }
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        let Self {
-            namespace,
-            name,
-            values,
-        } = self;
+        let Self { namespace, name, values } = self;
         namespace == &other.namespace
             && name == &other.name
             && values.len() == other.values.len()
-            && values.iter().zip(&other.values).all(|(mine, theirs)| {
-                mine.0 == theirs.0 && mine.1.expose_secret() == theirs.1.expose_secret()
-            })
+            && values
+                .iter()
+                .zip(&other.values)
+                .all(|(mine, theirs)| mine.0 == theirs.0 && mine.1.expose_secret() == theirs.1.expose_secret())
     }
 }
 
@@ -95,24 +83,14 @@ mod tests {
         ];
         for (encoded, expected) in cases {
             let decoded = decode(encoded);
-            assert_eq!(
-                decoded.as_ref().map(secrecy::ExposeSecret::expose_secret),
-                expected.map(str::as_bytes),
-                "{encoded:?}"
-            );
+            assert_eq!(decoded.as_ref().map(secrecy::ExposeSecret::expose_secret), expected.map(str::as_bytes), "{encoded:?}");
         }
     }
 
     #[test]
     fn debug_shows_keys_only() {
-        let values = BTreeMap::from([(
-            "apiToken".to_owned(),
-            SecretSlice::from(b"hunter2".to_vec()),
-        )]);
+        let values = BTreeMap::from([("apiToken".to_owned(), SecretSlice::from(b"hunter2".to_vec()))]);
         let secret = Secret::new("koney-system", "dynatrace", values);
-        assert_eq!(
-            format!("{secret:?}"),
-            r#"Secret { namespace: "koney-system", name: "dynatrace", keys: ["apiToken"], .. }"#
-        );
+        assert_eq!(format!("{secret:?}"), r#"Secret { namespace: "koney-system", name: "dynatrace", keys: ["apiToken"], .. }"#);
     }
 }

@@ -52,10 +52,7 @@ impl ContainerSelector {
         } else {
             Form::Name
         };
-        Ok(Self {
-            written: written.to_owned(),
-            form,
-        })
+        Ok(Self { written: written.to_owned(), form })
     }
 
     /// Whether the container of this name is selected.
@@ -109,9 +106,7 @@ fn from_re2(expression: &str) -> String {
             '[' if in_class && !rest.starts_with("[:") => out.push('\\'),
             '&' | '~' if in_class => out.push('\\'),
             '[' if in_class => {
-                let (posix, after) = rest
-                    .split_once(":]")
-                    .map_or((rest, ""), |(name, after)| (name, after));
+                let (posix, after) = rest.split_once(":]").map_or((rest, ""), |(name, after)| (name, after));
                 out.push_str(posix);
                 out.push_str(":]");
                 rest = after;
@@ -166,29 +161,15 @@ mod tests {
         ];
         for (written, container, expected) in cases {
             let selector = ContainerSelector::new(written).expect(written);
-            assert_eq!(
-                selector.matches(container),
-                expected,
-                "{written} on {container}"
-            );
+            assert_eq!(selector.matches(container), expected, "{written} on {container}");
         }
     }
 
     #[test]
     fn malformed_forms_say_what_is_wrong() {
-        let message = |written| {
-            ContainerSelector::new(written)
-                .expect_err(written)
-                .to_string()
-        };
-        assert_eq!(
-            message("regex:("),
-            "is not a valid regular expression (unclosed group)"
-        );
-        assert_eq!(
-            message("glob:["),
-            "is not a valid glob (a `[` is never closed)"
-        );
+        let message = |written| ContainerSelector::new(written).expect_err(written).to_string();
+        assert_eq!(message("regex:("), "is not a valid regular expression (unclosed group)");
+        assert_eq!(message("glob:["), "is not a valid glob (a `[` is never closed)");
         assert!(message("regex:(a{1000}){1000}").starts_with("is not a valid regular expression"));
     }
 }

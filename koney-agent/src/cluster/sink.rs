@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::choice::choice;
 
 /// Where alerts go.
-#[derive(
-    CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "research.dynatrace.com",
     version = "v1alpha1",
@@ -70,10 +68,7 @@ mod tests {
         let severity = crd
             .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/dynatrace/properties/severity")
             .expect("the schema has the field");
-        assert_eq!(
-            severity["enum"],
-            serde_json::json!(["CRITICAL", "HIGH", "MEDIUM", "LOW"])
-        );
+        assert_eq!(severity["enum"], serde_json::json!(["CRITICAL", "HIGH", "MEDIUM", "LOW"]));
         assert_eq!(severity["default"], "HIGH");
     }
 }

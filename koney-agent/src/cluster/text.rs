@@ -10,15 +10,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// As [`quoted`], without the quotes.
 pub(super) fn shown(text: &str) -> String {
-    bounded(
-        &text
-            .chars()
-            .take(SHOWN_CHARS + 1)
-            .collect::<String>()
-            .escape_debug()
-            .to_string(),
-        SHOWN_CHARS,
-    )
+    bounded(&text.chars().take(SHOWN_CHARS + 1).collect::<String>().escape_debug().to_string(), SHOWN_CHARS)
 }
 
 /// At most `limit` characters of a text, with a mark where it was cut.

@@ -41,11 +41,7 @@ pub fn policy(name: &str, spec: &DeceptionPolicySpec) -> Validated {
     let mut issues = Vec::new();
     let path = FieldPath::root("spec").key("traps");
     if spec.traps.is_empty() {
-        issues.push(warning(
-            path.clone(),
-            "has no trap",
-            "add one with filesystemHoneytoken and match",
-        ));
+        issues.push(warning(path.clone(), "has no trap", "add one with filesystemHoneytoken and match"));
     }
     let mut traps: Vec<FileTrap> = spec
         .traps
@@ -57,15 +53,7 @@ pub fn policy(name: &str, spec: &DeceptionPolicySpec) -> Validated {
     if rejected {
         traps.clear();
     }
-    Validated {
-        policy: Policy {
-            name: name.to_owned(),
-            traps,
-            declared: spec.traps.len(),
-        },
-        rejected,
-        issues,
-    }
+    Validated { policy: Policy { name: name.to_owned(), traps, declared: spec.traps.len() }, rejected, issues }
 }
 
 /// Validates a sink: it must name a destination and that destination's Secret.
@@ -74,43 +62,25 @@ pub fn sink(spec: &DeceptionAlertSinkSpec) -> Vec<Issue> {
     let path = FieldPath::root("spec");
     match &spec.dynatrace {
         None => vec![error(path, "names no destination", "add `dynatrace`")],
-        Some(dynatrace) if dynatrace.secret_name.is_empty() => vec![error(
-            path.key("dynatrace").key("secretName"),
-            "is required",
-            "name the Secret that has apiToken and apiUrl",
-        )],
+        Some(dynatrace) if dynatrace.secret_name.is_empty() => {
+            vec![error(path.key("dynatrace").key("secretName"), "is required", "name the Secret that has apiToken and apiUrl")]
+        }
         Some(_) => Vec::new(),
     }
 }
 
-fn file_trap(
-    index: usize,
-    trap: &TrapSpec,
-    path: &FieldPath,
-    issues: &mut Vec<Issue>,
-) -> Option<FileTrap> {
+fn file_trap(index: usize, trap: &TrapSpec, path: &FieldPath, issues: &mut Vec<Issue>) -> Option<FileTrap> {
     let before = issues.len();
     let file_path = file_path(trap, path, issues);
     let filters = filter::compile(trap, &path.key("match"), issues);
-    if issues
-        .iter()
-        .skip(before)
-        .any(|issue| issue.severity == Severity::Error)
-    {
+    if issues.iter().skip(before).any(|issue| issue.severity == Severity::Error) {
         return None;
     }
-    let captor = trap
-        .captor_deployment
-        .as_ref()
-        .map_or_else(CaptorStrategy::default, |captor| captor.strategy);
+    let captor = trap.captor_deployment.as_ref().map_or_else(CaptorStrategy::default, |captor| captor.strategy);
     Some(FileTrap {
         index,
         file_path: file_path?,
-        decoy: trap
-            .decoy_deployment
-            .as_ref()
-            .map(|decoy| decoy.strategy)
-            .unwrap_or_default(),
+        decoy: trap.decoy_deployment.as_ref().map(|decoy| decoy.strategy).unwrap_or_default(),
         captor,
         watched: captor != CaptorStrategy::None,
         filters,
@@ -119,60 +89,29 @@ fn file_trap(
 
 fn file_path(trap: &TrapSpec, path: &FieldPath, issues: &mut Vec<Issue>) -> Option<String> {
     let Some(honeytoken) = &trap.filesystem_honeytoken else {
-        issues.push(error(
-            path.clone(),
-            "has no filesystemHoneytoken, the one trap kind there is",
-            "add one",
-        ));
+        issues.push(error(path.clone(), "has no filesystemHoneytoken, the one trap kind there is", "add one"));
         return None;
     };
     let written = honeytoken.file_path.as_str();
     let (reason, remedy) = if !written.starts_with('/') {
-        (
-            format!("must be absolute, got {}", quoted(written)),
-            "write it with a leading /",
-        )
+        (format!("must be absolute, got {}", quoted(written)), "write it with a leading /")
     } else if written.contains('\0') {
-        (
-            format!("must not contain a NUL, got {}", quoted(written)),
-            "remove it",
-        )
+        (format!("must not contain a NUL, got {}", quoted(written)), "remove it")
     } else if written.ends_with('/') {
-        (
-            format!("must name a file, got the directory {}", quoted(written)),
-            "add the file's name, without a trailing /",
-        )
+        (format!("must name a file, got the directory {}", quoted(written)), "add the file's name, without a trailing /")
     } else if written.len() > PATH_BYTES {
-        (
-            format!(
-                "must have at most {PATH_BYTES} bytes, got {}",
-                written.len()
-            ),
-            "choose a shorter path",
-        )
+        (format!("must have at most {PATH_BYTES} bytes, got {}", written.len()), "choose a shorter path")
     } else {
         return Some(written.to_owned());
     };
-    issues.push(error(
-        path.key("filesystemHoneytoken").key("filePath"),
-        reason,
-        remedy,
-    ));
+    issues.push(error(path.key("filesystemHoneytoken").key("filePath"), reason, remedy));
     None
 }
 
 pub(super) fn error(field: FieldPath, reason: impl Into<String>, remedy: &str) -> Issue {
-    Issue {
-        severity: Severity::Error,
-        field,
-        reason: reason.into(),
-        remedy: remedy.to_owned(),
-    }
+    Issue { severity: Severity::Error, field, reason: reason.into(), remedy: remedy.to_owned() }
 }
 
 pub(super) fn warning(field: FieldPath, reason: impl Into<String>, remedy: &str) -> Issue {
-    Issue {
-        severity: Severity::Warning,
-        ..error(field, reason, remedy)
-    }
+    Issue { severity: Severity::Warning, ..error(field, reason, remedy) }
 }

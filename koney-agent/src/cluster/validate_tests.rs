@@ -7,11 +7,7 @@ use serde_json::json;
 fn check(spec: serde_json::Value) -> (usize, Vec<String>) {
     let spec: DeceptionPolicySpec = serde_json::from_value(spec).expect("admitted by the schema");
     let validated = policy("p", &spec);
-    let lines = validated
-        .issues
-        .iter()
-        .map(|issue| format!("{}: {}", issue.field, issue.reason))
-        .collect();
+    let lines = validated.issues.iter().map(|issue| format!("{}: {}", issue.field, issue.reason)).collect();
     (validated.policy.traps.len(), lines)
 }
 
@@ -28,15 +24,7 @@ fn an_empty_placeholder_means_nothing() {
     });
     assert_eq!(one(&trap), (1, vec![]));
     let trap = json!({ "httpEndpoint": {}, "match": { "any": [{ "resources": { "namespaces": ["a"] } }] } });
-    assert_eq!(
-        one(&trap),
-        (
-            0,
-            vec![
-                "spec.traps[0]: has no filesystemHoneytoken, the one trap kind there is".to_owned()
-            ]
-        )
-    );
+    assert_eq!(one(&trap), (0, vec!["spec.traps[0]: has no filesystemHoneytoken, the one trap kind there is".to_owned()]));
 }
 
 #[test]
@@ -46,10 +34,7 @@ fn paths_must_name_a_file_absolutely() {
         ("run/x", Some(r#"must be absolute, got "run/x""#)),
         ("", Some(r#"must be absolute, got """#)),
         ("/", Some(r#"must name a file, got the directory "/""#)),
-        (
-            "/run/",
-            Some(r#"must name a file, got the directory "/run/""#),
-        ),
+        ("/run/", Some(r#"must name a file, got the directory "/run/""#)),
         ("/a\0b", Some(r#"must not contain a NUL, got "/a\0b""#)),
     ];
     for (written, expected) in cases {
@@ -57,15 +42,9 @@ fn paths_must_name_a_file_absolutely() {
             "filesystemHoneytoken": { "filePath": written },
             "match": { "any": [{ "resources": { "namespaces": ["a"] } }] },
         });
-        let expected: Vec<String> = expected
-            .map(|reason| format!("spec.traps[0].filesystemHoneytoken.filePath: {reason}"))
-            .into_iter()
-            .collect();
-        assert_eq!(
-            one(&trap),
-            (usize::from(expected.is_empty()), expected),
-            "{written:?}"
-        );
+        let expected: Vec<String> =
+            expected.map(|reason| format!("spec.traps[0].filesystemHoneytoken.filePath: {reason}")).into_iter().collect();
+        assert_eq!(one(&trap), (usize::from(expected.is_empty()), expected), "{written:?}");
     }
 }
 
@@ -77,37 +56,19 @@ fn filters_follow_the_rules() {
         }))
     };
     let at = |suffix: &str| vec![format!("spec.traps[0].match.any[0].resources{suffix}")];
-    assert_eq!(
-        filter(json!({ "selector": { "matchLabels": { "app": "web" } } })),
-        (1, vec![])
-    );
-    assert_eq!(
-        filter(
-            json!({ "selector": { "matchExpressions": [{ "key": "app", "operator": "Exists" }] } })
-        ),
-        (1, vec![])
-    );
-    assert_eq!(
-        filter(json!({ "containerSelector": "web" })),
-        (0, at(": selects everything"))
-    );
+    assert_eq!(filter(json!({ "selector": { "matchLabels": { "app": "web" } } })), (1, vec![]));
+    assert_eq!(filter(json!({ "selector": { "matchExpressions": [{ "key": "app", "operator": "Exists" }] } })), (1, vec![]));
+    assert_eq!(filter(json!({ "containerSelector": "web" })), (0, at(": selects everything")));
     assert_eq!(
         filter(json!({ "namespaces": ["a"], "containerSelector": "regex:(" })),
-        (
-            0,
-            at(
-                r#".containerSelector: "regex:(" is not a valid regular expression (unclosed group)"#
-            )
-        )
+        (0, at(r#".containerSelector: "regex:(" is not a valid regular expression (unclosed group)"#))
     );
     assert_eq!(
         filter(json!({ "namespaces": ["a"], "containerSelector": "*" })),
         (1, at(".containerSelector: selects a container named *"))
     );
     assert_eq!(
-        filter(
-            json!({ "selector": { "matchExpressions": [{ "key": "app", "operator": "Has" }] } })
-        ),
+        filter(json!({ "selector": { "matchExpressions": [{ "key": "app", "operator": "Has" }] } })),
         (
             0,
             at(
@@ -117,10 +78,7 @@ fn filters_follow_the_rules() {
     );
     assert_eq!(
         filter(json!({ "selector": { "matchExpressions": [{ "key": "app", "operator": "In" }] } })),
-        (
-            0,
-            at(".selector.matchExpressions[0].values: is required with In")
-        )
+        (0, at(".selector.matchExpressions[0].values: is required with In"))
     );
 }
 
@@ -135,10 +93,7 @@ fn match_any_is_required_and_may_be_empty() {
     }
     assert_eq!(
         one(&json!({ "filesystemHoneytoken": path, "match": { "any": [] } })),
-        (
-            1,
-            vec!["spec.traps[0].match.any: is empty: in a cluster it selects nothing".to_owned()]
-        )
+        (1, vec!["spec.traps[0].match.any: is empty: in a cluster it selects nothing".to_owned()])
     );
 }
 
@@ -150,20 +105,12 @@ fn strict_validation_takes_all_traps_or_the_invalid_ones() {
         { "filesystemHoneytoken": { "filePath": "y" }, "match": selection },
     ]);
     assert_eq!(check(json!({ "traps": traps })).0, 0);
-    assert_eq!(
-        check(json!({ "traps": traps, "strictValidation": false })).0,
-        1
-    );
+    assert_eq!(check(json!({ "traps": traps, "strictValidation": false })).0, 1);
 }
 
 #[test]
 fn captor_none_is_kept_unwatched() {
-    for (strategy, watched) in [
-        ("tetragon", true),
-        ("kive", true),
-        ("ebpf", true),
-        ("none", false),
-    ] {
+    for (strategy, watched) in [("tetragon", true), ("kive", true), ("ebpf", true), ("none", false)] {
         let spec = serde_json::from_value(json!({ "traps": [{
             "filesystemHoneytoken": { "filePath": "/x" }, "captorDeployment": { "strategy": strategy },
             "match": { "any": [{ "resources": { "namespaces": ["a"] } }] },

@@ -82,6 +82,7 @@ fn subject(raw: &Raw<'_>) -> Subject {
     Subject {
         pid: raw.when(valid::PIDS, raw.u32(at!(pid))),
         tid: raw.when(valid::PIDS, raw.u32(at!(tid))),
+        init_pid: raw.u32(at!(init_pid)),
         init_tid: raw.u32(at!(init_tid)),
         start_ns: raw.when(valid::START_TIME, raw.u64(at!(start_time_ns))),
         parent: parent(raw),

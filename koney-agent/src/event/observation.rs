@@ -55,6 +55,8 @@ pub struct Subject {
     pub pid: Option<u32>,
     /// Thread id in the agent's pid namespace.
     pub tid: Option<u32>,
+    /// Process id in the initial pid namespace.
+    pub init_pid: u32,
     /// Thread id in the initial pid namespace; unique on the node at any time.
     pub init_tid: u32,
     /// Start, nanoseconds since boot.
@@ -108,4 +110,14 @@ pub struct Parent {
     pub start_ns: Option<u64>,
     /// Command name.
     pub comm: Option<String>,
+}
+
+impl Operation {
+    /// The word for it in ids.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+        }
+    }
 }

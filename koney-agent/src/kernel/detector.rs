@@ -1,18 +1,18 @@
 //! The detector: loads, attaches what fires, arms, counts.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     os::fd::AsFd as _,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use aya::maps::{HashMap, Map, MapData, PerCpuArray};
-use koney_common::{Record, TrapKey, offsets::Config, record::RECORD_LEN};
+use koney_common::{Record, offsets::Config, record::RECORD_LEN};
 use tracing::{info, warn};
 
 use super::{
-    arm::{Armory, Job},
+    arm::Armory,
     btf::Btf,
     canary::{self, Canary},
     counters::Counts,
@@ -24,7 +24,7 @@ use super::{
     method::{self, Choice, Method},
     offsets,
     ring::Ring,
-    workers::{Outcome, Workers},
+    workers::Armer,
 };
 
 /// Ring size in bytes; must equal the map's definition in koney-ebpf.
@@ -57,8 +57,7 @@ pub struct Report {
 /// eBPF detection, attached and seen to fire.
 pub struct Detector {
     programs: Programs,
-    armory: Arc<Armory>,
-    workers: Workers,
+    armer: Armer,
     counters: PerCpuArray<MapData, u64>,
     canary: Canary,
     report: Report,
@@ -86,12 +85,13 @@ impl Detector {
         let counters = programs.map("COUNTERS")?;
         let (ring_map, mut ring) = ring(&mut programs)?;
         let mut canary = Canary::new().map_err(KernelError::Canary)?;
-        let (method, failed) = attach_first(options.attach, &environment, &mut programs, &armory, &mut canary, &mut ring)?;
+        let (method, failed) =
+            attach_first(options.attach, &environment, &mut programs, &armory, &mut canary, &mut ring, |_record| {})?;
         let degraded = method.degraded(&environment);
         let report = Report { environment, method, failed, degraded };
         report.log();
-        let workers = Workers::new(Arc::clone(&armory));
-        Ok((Self { programs, armory, workers, counters, canary, report, _maps: [gate_map, ring_map] }, ring))
+        let armer = Armer::new(armory);
+        Ok((Self { programs, armer, counters, canary, report, _maps: [gate_map, ring_map] }, ring))
     }
 
     /// What is attached.
@@ -100,14 +100,10 @@ impl Detector {
         &self.report
     }
 
-    /// Arms each path; one outcome per job, in their order. A path that hangs is given up after some seconds.
-    pub async fn arm(&self, jobs: Vec<Job>) -> Vec<Outcome> {
-        self.workers.arm(jobs).await
-    }
-
-    /// Removes a key.
-    pub fn disarm(&self, key: TrapKey) {
-        self.armory.disarm(key);
+    /// What arms and disarms, for the task that knows the traps.
+    #[must_use]
+    pub fn armer(&self) -> Armer {
+        self.armer.clone()
     }
 
     /// Touches the canary: its record must come out of the ring within a second.
@@ -121,13 +117,28 @@ impl Detector {
     }
 
     /// Attaches again, for a canary that stayed away: somebody may have removed the link or the entry.
-    pub fn reattach(&mut self, choice: Choice, ring: &mut Ring) -> Result<(), KernelError> {
-        let Self { programs, armory, canary, report, .. } = self;
-        let (method, failed) = attach_first(choice, &report.environment, programs, armory, canary, ring)?;
+    ///
+    /// Records of accesses that come out of the ring meanwhile go to `each`.
+    pub fn reattach(&mut self, choice: Choice, ring: &mut Ring, each: impl FnMut(&[u8])) -> Result<(), KernelError> {
+        let Self { programs, armer, canary, report, .. } = self;
+        let (method, failed) = attach_first(choice, &report.environment, programs, armer.armory(), canary, ring, each)?;
         report.method = method;
         report.failed = failed;
         report.degraded = method.degraded(&report.environment);
         report.log();
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "kernel {}, attached by {}", self.environment.release, self.method)?;
+        if let Some(reason) = self.degraded {
+            write!(formatter, " (degraded: {reason})")?;
+        }
+        if !self.failed.0.is_empty() {
+            write!(formatter, "; tried before{}", self.failed)?;
+        }
         Ok(())
     }
 }
@@ -149,10 +160,11 @@ fn attach_first(
     armory: &Armory,
     canary: &mut Canary,
     ring: &mut Ring,
+    mut each: impl FnMut(&[u8]),
 ) -> Result<(Method, Attempts), KernelError> {
     let mut failed = Attempts::default();
     for method in method::order(choice, environment) {
-        match programs.attach(method).and_then(|()| fires(armory, canary, ring)) {
+        match programs.attach(method).and_then(|()| fires(armory, canary, ring, &mut each)) {
             Ok(()) => return Ok((method, failed)),
             Err(reason) => {
                 programs.detach();
@@ -164,13 +176,19 @@ fn attach_first(
 }
 
 /// A method counts only when it has fired: loading and attaching succeed on kernels that never call the program.
-fn fires(armory: &Armory, canary: &mut Canary, ring: &mut Ring) -> Result<(), String> {
+fn fires(armory: &Armory, canary: &mut Canary, ring: &mut Ring, each: &mut impl FnMut(&[u8])) -> Result<(), String> {
     canary.arm(armory).map_err(|error| format!("attached, but the canary {error}"))?;
     canary.touch().map_err(|error| format!("the canary cannot be opened: {error}"))?;
     let started = Instant::now();
     let mut seen = false;
     while started.elapsed() < CANARY_DEADLINE {
-        ring.drain(usize::MAX, |record| seen |= trap_of(record).is_some_and(canary::is_canary));
+        ring.drain(usize::MAX, |record| {
+            if trap_of(record).is_some_and(canary::is_canary) {
+                seen = true;
+            } else {
+                each(record);
+            }
+        });
         ring.publish();
         if seen {
             return Ok(());

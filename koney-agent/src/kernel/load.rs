@@ -120,7 +120,8 @@ fn explain(error: &ProgramError) -> String {
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
             tracing::debug!(%log, "verifier log");
-            let telling = log.lines().rev().map(str::trim).find(|line| !line.is_empty() && !STATISTICS.iter().any(|s| line.starts_with(s)));
+            let telling =
+                log.lines().rev().map(str::trim).find(|line| !line.is_empty() && !STATISTICS.iter().any(|s| line.starts_with(s)));
             match telling {
                 Some(line) => format!("refused at load ({io_error}): {line}"),
                 None => format!("refused at load ({io_error}), the verifier said nothing"),

@@ -29,4 +29,4 @@ pub use error::{Attempt, Attempts, KernelError};
 pub use method::{Choice, Method};
 pub use open::OpenError;
 pub use ring::Ring;
-pub use workers::Outcome;
+pub use workers::{Armer, Outcome};

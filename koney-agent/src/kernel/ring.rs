@@ -41,14 +41,7 @@ impl Ring {
         let producer = map(&fd, page + 2 * size, ProtFlags::READ, page as u64)?;
         // SAFETY: the registration owns the descriptor, so it stays open as long as it is registered.
         let ready = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(|error| error.into_parts().1)?;
-        let mut ring = Self {
-            consumer: consumer.cast(),
-            producer,
-            page,
-            size,
-            position: 0,
-            ready,
-        };
+        let mut ring = Self { consumer: consumer.cast(), producer, page, size, position: 0, ready };
         ring.position = ring.consumer_position().load(Ordering::Acquire);
         Ok(ring)
     }
@@ -56,7 +49,7 @@ impl Ring {
     /// Waits until there is something beyond what was read. No timer: the kernel wakes the reader.
     ///
     /// Cancel safe.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub async fn readable(&mut self) -> io::Result<()> {
         loop {
             let mut guard = self.ready.readable().await?;
             if self.has_more() {

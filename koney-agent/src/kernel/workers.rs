@@ -23,20 +23,31 @@ const STUCK: usize = 8;
 /// What came of one job.
 pub type Outcome = Result<Vec<TrapKey>, ArmError>;
 
-/// Arms paths off the runtime's threads.
+/// Arms paths off the runtime's threads, and disarms keys.
 #[derive(Clone)]
-pub(super) struct Workers {
+pub struct Armer {
     armory: Arc<Armory>,
     stuck: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
-impl Workers {
+impl Armer {
     pub(super) fn new(armory: Arc<Armory>) -> Self {
         Self { armory, stuck: Arc::default() }
     }
 
-    /// One outcome per job, in their order.
-    pub(super) async fn arm(&self, jobs: Vec<Job>) -> Vec<Outcome> {
+    /// Removes keys.
+    pub fn disarm(&self, keys: &[TrapKey]) {
+        for key in keys {
+            self.armory.disarm(*key);
+        }
+    }
+
+    pub(super) fn armory(&self) -> &Armory {
+        &self.armory
+    }
+
+    /// Arms each path; one outcome per job, in their order. A path that hangs is given up after some seconds.
+    pub async fn arm(&self, jobs: Vec<Job>) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(jobs.len());
         let mut answers = self.start(jobs.clone());
         while outcomes.len() < jobs.len() {
@@ -62,12 +73,12 @@ impl Workers {
 
     fn start(&self, jobs: Vec<Job>) -> mpsc::UnboundedReceiver<Outcome> {
         let (send, receive) = mpsc::unbounded_channel();
-        let workers = self.clone();
+        let armer = self.clone();
         let spawned = std::thread::Builder::new().name("koney-arm".to_owned()).spawn(move || {
             for Job { trap, path } in jobs {
-                let outcome = if workers.may_try(&path) {
-                    let outcome = workers.armory.arm(trap, &path);
-                    workers.stuck().remove(&path);
+                let outcome = if armer.may_try(&path) {
+                    let outcome = armer.armory.arm(trap, &path);
+                    armer.stuck().remove(&path);
                     outcome
                 } else {
                     Err(ArmError::Unreachable)

@@ -23,19 +23,14 @@ pub(super) struct SyntaxError {
 
 /// The documents of a text up to its end or its first error. `first_line` is the text's own line in its file.
 pub(super) fn documents(text: &str, first_line: u32) -> (Vec<Rc<Node>>, Option<SyntaxError>) {
-    let mut composer = Composer {
-        first_line,
-        ..Composer::default()
-    };
+    let mut composer = Composer { first_line, ..Composer::default() };
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let outcome = match next {
             Ok((event, span)) => composer.event(event, span.start.line()),
-            Err(error) => Err(composer.error(
-                error.marker().line(),
-                format!("is not valid YAML ({})", error.info()),
-                "correct the syntax",
-            )),
+            Err(error) => {
+                Err(composer.error(error.marker().line(), format!("is not valid YAML ({})", error.info()), "correct the syntax"))
+            }
         };
         if let Err(error) = outcome {
             return (composer.documents, Some(error));
@@ -62,20 +57,13 @@ struct Frame {
 
 enum Collection {
     List(Vec<Rc<Node>>),
-    Map {
-        entries: Vec<Entry>,
-        seen: HashMap<String, u32>,
-        key: Option<(String, u32)>,
-        merged: Vec<Rc<Node>>,
-    },
+    Map { entries: Vec<Entry>, seen: HashMap<String, u32>, key: Option<(String, u32)>, merged: Vec<Rc<Node>> },
 }
 
 impl Composer {
     fn event(&mut self, event: Event<'_>, line: usize) -> Result<(), SyntaxError> {
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {
-                Ok(())
-            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => Ok(()),
             Event::DocumentEnd => {
                 self.anchors.clear();
                 self.documents.extend(self.root.take());
@@ -88,27 +76,13 @@ impl Composer {
             Event::MappingStart(anchor, tag) => {
                 self.check_tag(tag.as_deref(), "map", line)?;
                 let (entries, seen, merged) = (Vec::new(), HashMap::new(), Vec::new());
-                self.open(
-                    anchor,
-                    line,
-                    Collection::Map {
-                        entries,
-                        seen,
-                        key: None,
-                        merged,
-                    },
-                )
+                self.open(anchor, line, Collection::Map { entries, seen, key: None, merged })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let frame = self.open.pop().expect("the parser pairs starts and ends");
                 let content = match frame.collection {
                     Collection::List(items) => Content::List(items),
-                    Collection::Map {
-                        entries,
-                        seen,
-                        merged,
-                        ..
-                    } => Content::Map(with_merged(entries, seen, &merged)),
+                    Collection::Map { entries, seen, merged, .. } => Content::Map(with_merged(entries, seen, &merged)),
                 };
                 self.add(Node::new(frame.line, content), frame.anchor)
             }
@@ -118,53 +92,30 @@ impl Composer {
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned().ok_or_else(|| {
-                    self.error(
-                        line,
-                        "has an alias inside of what it stands for".to_owned(),
-                        "write the value out",
-                    )
+                    self.error(line, "has an alias inside of what it stands for".to_owned(), "write the value out")
                 })?;
                 self.add_shared(node)
             }
         }
     }
 
-    fn scalar(
-        &self,
-        text: &str,
-        style: ScalarStyle,
-        tag: Option<&Tag>,
-        line: usize,
-    ) -> Result<Content, SyntaxError> {
+    fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize) -> Result<Content, SyntaxError> {
         match tag {
             Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => {
                 return Ok(Content::Text(text.to_owned()));
             }
-            Some(tag)
-                if tag.is_yaml_core_schema()
-                    && ["bool", "int", "float", "null"].contains(&tag.suffix.as_str()) =>
-            {
+            Some(tag) if tag.is_yaml_core_schema() && ["bool", "int", "float", "null"].contains(&tag.suffix.as_str()) => {
                 return Ok(resolve(text));
             }
             other => self.check_tag(other, "", line)?,
         }
         // A key is its text: Go's `y: 1` for `"true": 1` is a trap of its own, and no field is named like that.
         let is_value = style == ScalarStyle::Plain && !self.expects_key();
-        Ok(if is_value {
-            resolve(text)
-        } else {
-            Content::Text(text.to_owned())
-        })
+        Ok(if is_value { resolve(text) } else { Content::Text(text.to_owned()) })
     }
 
     fn expects_key(&self) -> bool {
-        matches!(
-            self.open.last(),
-            Some(Frame {
-                collection: Collection::Map { key: None, .. },
-                ..
-            })
-        )
+        matches!(self.open.last(), Some(Frame { collection: Collection::Map { key: None, .. }, .. }))
     }
 
     fn check_tag(&self, tag: Option<&Tag>, expected: &str, line: usize) -> Result<(), SyntaxError> {
@@ -177,20 +128,11 @@ impl Composer {
         }
     }
 
-    fn open(
-        &mut self,
-        anchor: usize,
-        line: usize,
-        collection: Collection,
-    ) -> Result<(), SyntaxError> {
+    fn open(&mut self, anchor: usize, line: usize, collection: Collection) -> Result<(), SyntaxError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(Self::too_deep(self.file_line(line)));
         }
-        self.open.push(Frame {
-            line: self.file_line(line),
-            anchor,
-            collection,
-        });
+        self.open.push(Frame { line: self.file_line(line), anchor, collection });
         Ok(())
     }
 
@@ -206,11 +148,7 @@ impl Composer {
         let line = node.line;
         if node.weight > MAX_NODES {
             let reason = format!("has more than {MAX_NODES} values with its aliases unfolded");
-            return Err(SyntaxError {
-                line,
-                reason,
-                remedy: "split it",
-            });
+            return Err(SyntaxError { line, reason, remedy: "split it" });
         }
         if self.open.len() + node.depth > MAX_DEPTH + 1 {
             return Err(Self::too_deep(line));
@@ -218,29 +156,15 @@ impl Composer {
         match self.open.last_mut().map(|frame| &mut frame.collection) {
             None => self.root = Some(node),
             Some(Collection::List(items)) => items.push(node),
-            Some(Collection::Map {
-                entries,
-                seen,
-                key,
-                merged,
-            }) => match key.take() {
+            Some(Collection::Map { entries, seen, key, merged }) => match key.take() {
                 None => *key = Some((key_text(&node)?, line)),
                 Some((name, _)) if name == "<<" => merge(merged, &node)?,
                 Some((name, line)) => {
                     if let Some(first) = seen.insert(name.clone(), line) {
-                        let reason =
-                            format!("has the key {} twice, first on line {first}", quoted(&name));
-                        return Err(SyntaxError {
-                            line,
-                            reason,
-                            remedy: "remove one of them",
-                        });
+                        let reason = format!("has the key {} twice, first on line {first}", quoted(&name));
+                        return Err(SyntaxError { line, reason, remedy: "remove one of them" });
                     }
-                    entries.push(Entry {
-                        key: name,
-                        line,
-                        value: node,
-                    });
+                    entries.push(Entry { key: name, line, value: node });
                 }
             },
         }
@@ -249,25 +173,14 @@ impl Composer {
 
     fn too_deep(line: u32) -> SyntaxError {
         let reason = format!("is nested more than {MAX_DEPTH} levels deep");
-        SyntaxError {
-            line,
-            reason,
-            remedy: "flatten it",
-        }
+        SyntaxError { line, reason, remedy: "flatten it" }
     }
 
     fn error(&self, line: usize, reason: String, remedy: &'static str) -> SyntaxError {
-        SyntaxError {
-            line: self.file_line(line),
-            reason,
-            remedy,
-        }
+        SyntaxError { line: self.file_line(line), reason, remedy }
     }
 
     fn file_line(&self, line: usize) -> u32 {
-        u32::try_from(line)
-            .unwrap_or(u32::MAX)
-            .saturating_add(self.first_line)
-            .saturating_sub(1)
+        u32::try_from(line).unwrap_or(u32::MAX).saturating_add(self.first_line).saturating_sub(1)
     }
 }

@@ -31,11 +31,7 @@ impl FolderEvents {
             Ok(inotify) => Source::Idle(inotify),
             Err(error) => refused(&error),
         };
-        let mut events = Self {
-            folder: folder.to_owned(),
-            source,
-            watch: None,
-        };
+        let mut events = Self { folder: folder.to_owned(), source, watch: None };
         events.watch();
         events
     }
@@ -83,17 +79,13 @@ impl FolderEvents {
         };
         match stream.next().await {
             Some(Ok(event)) => {
-                let is_gone = event
-                    .mask
-                    .intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::IGNORED);
+                let is_gone = event.mask.intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::IGNORED);
                 if is_gone && self.watch.as_ref() == Some(&event.wd) {
                     self.watch();
                 }
             }
             other => {
-                let error = other
-                    .and_then(Result::err)
-                    .unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                let error = other.and_then(Result::err).unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
                 self.source = refused(&error);
                 self.watch = None;
             }

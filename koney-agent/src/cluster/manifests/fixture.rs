@@ -80,10 +80,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn new() -> Self {
-        Self {
-            dir: TempDir::new().expect("a temporary folder"),
-            last: Snapshot::default(),
-        }
+        Self { dir: TempDir::new().expect("a temporary folder"), last: Snapshot::default() }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -113,14 +110,7 @@ impl Folder {
     /// `POLICY:PATH` of every trap in force.
     pub(super) fn traps(&self) -> Vec<String> {
         let policies = self.last.policies.iter();
-        policies
-            .flat_map(|policy| {
-                policy
-                    .traps
-                    .iter()
-                    .map(|trap| format!("{}:{}", policy.name, trap.file_path))
-            })
-            .collect()
+        policies.flat_map(|policy| policy.traps.iter().map(|trap| format!("{}:{}", policy.name, trap.file_path))).collect()
     }
 }
 

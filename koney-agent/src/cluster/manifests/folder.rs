@@ -30,15 +30,8 @@ pub enum FolderError {
 /// Reads a folder of manifests. Objects whose document turned invalid stay as `previous` has them; objects whose
 /// document or file is gone are gone. Sinks and Secrets count in `agent_namespace` only, which is also the namespace of
 /// an object that names none.
-pub fn read(
-    folder: &Path,
-    agent_namespace: &str,
-    previous: &Snapshot,
-) -> Result<Snapshot, FolderError> {
-    let sources = source::of_folder(folder).map_err(|cause| FolderError::Unreadable {
-        folder: folder.to_owned(),
-        cause,
-    })?;
+pub fn read(folder: &Path, agent_namespace: &str, previous: &Snapshot) -> Result<Snapshot, FolderError> {
+    let sources = source::of_folder(folder).map_err(|cause| FolderError::Unreadable { folder: folder.to_owned(), cause })?;
     Ok(from_sources(sources, agent_namespace, previous))
 }
 
@@ -50,10 +43,7 @@ pub fn read_files(paths: &[PathBuf], agent_namespace: &str) -> Snapshot {
 }
 
 fn from_sources(sources: Vec<Source>, agent_namespace: &str, previous: &Snapshot) -> Snapshot {
-    let files = sources
-        .into_iter()
-        .map(|source| of_source(source, agent_namespace))
-        .collect();
+    let files = sources.into_iter().map(|source| of_source(source, agent_namespace)).collect();
     merge(files, previous)
 }
 
@@ -64,16 +54,9 @@ fn of_source(Source { name, text }: Source, agent_namespace: &str) -> FileReadin
             .into_iter()
             .flat_map(|document| match document {
                 Ok(node) => object::read(&name, &node, agent_namespace),
-                Err(SyntaxError {
-                    line,
-                    reason,
-                    remedy,
-                }) => {
+                Err(SyntaxError { line, reason, remedy }) => {
                     let problem = Problem::of_file(Severity::Error, &name, &reason, remedy);
-                    vec![broken(Problem {
-                        line: Some(line),
-                        ..problem
-                    })]
+                    vec![broken(Problem { line: Some(line), ..problem })]
                 }
             })
             .collect(),
@@ -84,10 +67,5 @@ fn of_source(Source { name, text }: Source, agent_namespace: &str) -> FileReadin
 /// Something that may have been any object of its file.
 fn broken(problem: Problem) -> Reading {
     let line = problem.line.unwrap_or(1);
-    Reading {
-        line,
-        object: None,
-        outcome: Outcome::Invalid { fallback: None },
-        problems: vec![problem],
-    }
+    Reading { line, object: None, outcome: Outcome::Invalid { fallback: None }, problems: vec![problem] }
 }

@@ -36,10 +36,7 @@ pub(super) fn unescape_pairs(text: &str) -> Cow<'_, str> {
 /// The UTF-16 unit of an escape at the start of the text.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_hexdigit())
-        .then(|| u16::from_str_radix(digits, 16).ok())?
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
 #[cfg(test)]

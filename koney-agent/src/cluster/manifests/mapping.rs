@@ -14,11 +14,7 @@ pub(super) fn key_text(node: &Node) -> Result<String, SyntaxError> {
         Content::Number(number) => Ok(number.to_string()),
         Content::Null | Content::List(_) | Content::Map(_) => {
             let reason = format!("has {} for a key", node.describe());
-            Err(SyntaxError {
-                line: node.line,
-                reason,
-                remedy: "use a name",
-            })
+            Err(SyntaxError { line: node.line, reason, remedy: "use a name" })
         }
     }
 }
@@ -27,31 +23,19 @@ pub(super) fn key_text(node: &Node) -> Result<String, SyntaxError> {
 pub(super) fn merge(merged: &mut Vec<Rc<Node>>, node: &Rc<Node>) -> Result<(), SyntaxError> {
     match &node.content {
         Content::Map(_) => merged.push(Rc::clone(node)),
-        Content::List(items)
-            if items
-                .iter()
-                .all(|item| matches!(item.content, Content::Map(_))) =>
-        {
+        Content::List(items) if items.iter().all(|item| matches!(item.content, Content::Map(_))) => {
             merged.extend(items.iter().cloned());
         }
         _ => {
             let reason = format!("merges {} with <<", node.describe());
-            return Err(SyntaxError {
-                line: node.line,
-                reason,
-                remedy: "merge a mapping",
-            });
+            return Err(SyntaxError { line: node.line, reason, remedy: "merge a mapping" });
         }
     }
     Ok(())
 }
 
 /// A mapping's own entries win over merged ones, earlier merged ones over later.
-pub(super) fn with_merged(
-    mut entries: Vec<Entry>,
-    mut seen: HashMap<String, u32>,
-    merged: &[Rc<Node>],
-) -> Vec<Entry> {
+pub(super) fn with_merged(mut entries: Vec<Entry>, mut seen: HashMap<String, u32>, merged: &[Rc<Node>]) -> Vec<Entry> {
     for node in merged {
         let Content::Map(inherited) = &node.content else {
             continue;

@@ -49,16 +49,9 @@ impl Node {
             Content::Map(entries) => entries.iter().map(|entry| &entry.value).collect(),
             _ => Vec::new(),
         };
-        let weight = children
-            .iter()
-            .fold(1_usize, |sum, child| sum.saturating_add(child.weight));
+        let weight = children.iter().fold(1_usize, |sum, child| sum.saturating_add(child.weight));
         let depth = 1 + children.iter().map(|child| child.depth).max().unwrap_or(0);
-        Self {
-            line,
-            content,
-            weight,
-            depth,
-        }
+        Self { line, content, weight, depth }
     }
 
     /// The value of a mapping's key; null counts as absent, as it does to the API server.
@@ -83,13 +76,10 @@ impl Node {
         let (mut node, mut line) = (self, self.line);
         for step in field.steps() {
             let found = match (step, &node.content) {
-                (Step::Key(key), Content::Map(entries)) => entries
-                    .iter()
-                    .find(|entry| entry.key == *key)
-                    .map(|entry| (&entry.value, entry.line)),
-                (Step::Index(index), Content::List(items)) => {
-                    items.get(*index).map(|item| (item, item.line))
+                (Step::Key(key), Content::Map(entries)) => {
+                    entries.iter().find(|entry| entry.key == *key).map(|entry| (&entry.value, entry.line))
                 }
+                (Step::Index(index), Content::List(items)) => items.get(*index).map(|item| (item, item.line)),
                 _ => None,
             };
             let Some((child, child_line)) = found else {

@@ -47,18 +47,9 @@ pub(super) fn read(file: &Path, node: &Node, agent_namespace: &str) -> Vec<Readi
     if matches!(node.content, Content::Null) {
         return Vec::new();
     }
-    let document = Scope {
-        file,
-        node,
-        prefix: FieldPath::default(),
-        object: None,
-    };
+    let document = Scope { file, node, prefix: FieldPath::default(), object: None };
     let is_list = node.text("kind").is_some_and(|kind| kind.ends_with("List"));
-    let Some(Content::List(items)) = node
-        .get("items")
-        .filter(|_| is_list)
-        .map(|items| &items.content)
-    else {
+    let Some(Content::List(items)) = node.get("items").filter(|_| is_list).map(|items| &items.content) else {
         return vec![one(document, agent_namespace)];
     };
     items
@@ -66,14 +57,7 @@ pub(super) fn read(file: &Path, node: &Node, agent_namespace: &str) -> Vec<Readi
         .enumerate()
         .map(|(index, item)| {
             let prefix = FieldPath::root("items").index(index);
-            one(
-                Scope {
-                    node: item,
-                    prefix,
-                    ..document.clone()
-                },
-                agent_namespace,
-            )
+            one(Scope { node: item, prefix, ..document.clone() }, agent_namespace)
         })
         .collect()
 }
@@ -91,27 +75,11 @@ fn one(mut scope: Scope<'_>, agent_namespace: &str) -> Reading {
         Err(problem) => return invalid(&scope, None, *problem),
     };
     scope.name(&object);
-    if object
-        .namespace
-        .as_deref()
-        .is_some_and(|namespace| namespace != agent_namespace)
-    {
-        let severity = if kind == Kind::Sink {
-            Severity::Warning
-        } else {
-            Severity::Info
-        };
-        let reason = format!(
-            "is ignored: it is not in the agent's namespace {}",
-            quoted(agent_namespace)
-        );
+    if object.namespace.as_deref().is_some_and(|namespace| namespace != agent_namespace) {
+        let severity = if kind == Kind::Sink { Severity::Warning } else { Severity::Info };
+        let reason = format!("is ignored: it is not in the agent's namespace {}", quoted(agent_namespace));
         let field = FieldPath::root("metadata").key("namespace");
-        let problem = scope.problem(
-            severity,
-            &field,
-            &reason,
-            "move it there if it is meant for koney",
-        );
+        let problem = scope.problem(severity, &field, &reason, "move it there if it is meant for koney");
         return ignored(&scope, Some(object), problem);
     }
     if let Err(problem) = identity::version(&scope, kind) {
@@ -133,19 +101,8 @@ fn policy(scope: &Scope<'_>, object: ObjectRef) -> Reading {
     let mut problems = issues(scope, &validated.issues);
     problems.extend(unknown::of_resource(scope, &written(&spec)));
     let policy = Object::Policy(validated.policy);
-    let outcome = if validated.rejected {
-        Outcome::Invalid {
-            fallback: Some(policy),
-        }
-    } else {
-        Outcome::Valid(policy)
-    };
-    Reading {
-        line: scope.node.line,
-        object: Some(object),
-        outcome,
-        problems,
-    }
+    let outcome = if validated.rejected { Outcome::Invalid { fallback: Some(policy) } } else { Outcome::Valid(policy) };
+    Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }
 
 fn sink(scope: &Scope<'_>, object: ObjectRef) -> Reading {
@@ -156,34 +113,16 @@ fn sink(scope: &Scope<'_>, object: ObjectRef) -> Reading {
     let found = validate::sink(&spec);
     let mut problems = issues(scope, &found);
     problems.extend(unknown::of_resource(scope, &written(&spec)));
-    let secret_name = spec
-        .dynatrace
-        .as_ref()
-        .map(|dynatrace| dynatrace.secret_name.as_str())
-        .unwrap_or_default();
+    let secret_name = spec.dynatrace.as_ref().map(|dynatrace| dynatrace.secret_name.as_str()).unwrap_or_default();
     let field = FieldPath::root("spec").key("dynatrace").key("secretName");
-    let missing = missing_secret(
-        scope.problem(Severity::Warning, &field, "", ""),
-        secret_name,
-    );
-    let outcome = if found.is_empty() {
-        Outcome::Valid(Object::Sink(spec, missing))
-    } else {
-        Outcome::Invalid { fallback: None }
-    };
-    Reading {
-        line: scope.node.line,
-        object: Some(object),
-        outcome,
-        problems,
-    }
+    let missing = missing_secret(scope.problem(Severity::Warning, &field, "", ""), secret_name);
+    let outcome =
+        if found.is_empty() { Outcome::Valid(Object::Sink(spec, missing)) } else { Outcome::Invalid { fallback: None } };
+    Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }
 
 fn issues(scope: &Scope<'_>, issues: &[Issue]) -> Vec<Problem> {
-    issues
-        .iter()
-        .map(|issue| scope.problem(issue.severity, &issue.field, &issue.reason, &issue.remedy))
-        .collect()
+    issues.iter().map(|issue| scope.problem(issue.severity, &issue.field, &issue.reason, &issue.remedy)).collect()
 }
 
 fn written(spec: &impl serde::Serialize) -> serde_json::Value {
@@ -192,19 +131,9 @@ fn written(spec: &impl serde::Serialize) -> serde_json::Value {
 
 fn invalid(scope: &Scope<'_>, object: Option<ObjectRef>, problem: Problem) -> Reading {
     let outcome = Outcome::Invalid { fallback: None };
-    Reading {
-        line: scope.node.line,
-        object,
-        outcome,
-        problems: vec![problem],
-    }
+    Reading { line: scope.node.line, object, outcome, problems: vec![problem] }
 }
 
 fn ignored(scope: &Scope<'_>, object: Option<ObjectRef>, problem: Problem) -> Reading {
-    Reading {
-        line: scope.node.line,
-        object,
-        outcome: Outcome::Ignored,
-        problems: vec![problem],
-    }
+    Reading { line: scope.node.line, object, outcome: Outcome::Ignored, problems: vec![problem] }
 }

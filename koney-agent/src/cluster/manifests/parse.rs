@@ -30,23 +30,16 @@ fn split(text: &str) -> Vec<(u32, &str)> {
         at += line.len();
     }
     pieces.push((start_line, start..at));
-    pieces
-        .into_iter()
-        .filter_map(|(line, range)| Some((line, text.get(range)?)))
-        .filter(|(_, piece)| !is_bare(piece))
-        .collect()
+    pieces.into_iter().filter_map(|(line, range)| Some((line, text.get(range)?))).filter(|(_, piece)| !is_bare(piece)).collect()
 }
 
 fn starts_document(line: &str) -> bool {
-    line.strip_prefix("---")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
 /// Only blanks, comments and directives: a preamble, which the parser would refuse without its document.
 fn is_bare(piece: &str) -> bool {
-    piece.lines().all(|line| {
-        line.trim().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%')
-    })
+    piece.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%'))
 }
 
 #[cfg(test)]
@@ -58,11 +51,7 @@ mod tests {
     fn values(text: &str) -> Vec<Result<serde_json::Value, (u32, String)>> {
         parse(text)
             .into_iter()
-            .map(|document| {
-                document
-                    .map(|node| node.to_json())
-                    .map_err(|error| (error.line, error.reason))
-            })
+            .map(|document| document.map(|node| node.to_json()).map_err(|error| (error.line, error.reason)))
             .collect()
     }
 
@@ -75,20 +64,14 @@ mod tests {
         let (line, _) = parsed[1].as_ref().expect_err("an open list");
         assert!((5..=6).contains(line), "{line}");
         assert_eq!(parsed[2], Ok(json!({ "c": { "d": "--- text\n" } })));
-        let node = parse(text)
-            .pop()
-            .expect("three documents")
-            .expect("the last is valid");
+        let node = parse(text).pop().expect("three documents").expect("the last is valid");
         assert_eq!(node.line_of(&FieldPath::root("c").key("d").key("gone")), 8);
     }
 
     #[test]
     fn json_is_yaml() {
         let text = "{\n\t\"a\": \"x\\/\\u0041\\ud83d\\ude00\",\n\t\"b\": [1, true, null]\n}\n";
-        assert_eq!(
-            values(text),
-            [Ok(json!({ "a": "x/A😀", "b": [1, true, null] }))]
-        );
+        assert_eq!(values(text), [Ok(json!({ "a": "x/A😀", "b": [1, true, null] }))]);
     }
 
     #[test]
@@ -96,9 +79,7 @@ mod tests {
         let text = "base: &b { x: 1, y: 2 }\nuse: { <<: *b, y: 3 }\nlist: [*b]\n";
         assert_eq!(
             values(text),
-            [Ok(
-                json!({ "base": { "x": 1, "y": 2 }, "use": { "x": 1, "y": 3 }, "list": [{ "x": 1, "y": 2 }] })
-            )]
+            [Ok(json!({ "base": { "x": 1, "y": 2 }, "use": { "x": 1, "y": 3 }, "list": [{ "x": 1, "y": 2 }] }))]
         );
     }
 
@@ -107,37 +88,14 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let item = format!("*a{}", level - 1);
-            bomb = format!(
-                "{bomb}a{level}: &a{level} [{}]\n",
-                vec![item; 10].join(", ")
-            );
+            bomb = format!("{bomb}a{level}: &a{level} [{}]\n", vec![item; 10].join(", "));
         }
         let cases = [
-            (
-                bomb,
-                6,
-                "has more than 200000 values with its aliases unfolded",
-            ),
-            (
-                "- ".repeat(100_000),
-                1,
-                "is nested more than 64 levels deep",
-            ),
-            (
-                "a: &a [*a]\n".to_owned(),
-                1,
-                "has an alias inside of what it stands for",
-            ),
-            (
-                "a: 1\nb: 2\na: 3\n".to_owned(),
-                3,
-                "has the key \"a\" twice, first on line 1",
-            ),
-            (
-                "x: !shell id\n".to_owned(),
-                1,
-                "has the unknown tag \"!shell\"",
-            ),
+            (bomb, 6, "has more than 200000 values with its aliases unfolded"),
+            ("- ".repeat(100_000), 1, "is nested more than 64 levels deep"),
+            ("a: &a [*a]\n".to_owned(), 1, "has an alias inside of what it stands for"),
+            ("a: 1\nb: 2\na: 3\n".to_owned(), 3, "has the key \"a\" twice, first on line 1"),
+            ("x: !shell id\n".to_owned(), 1, "has the unknown tag \"!shell\""),
             ("? [a]\n: b\n".to_owned(), 1, "has a list for a key"),
         ];
         for (text, line, reason) in cases {

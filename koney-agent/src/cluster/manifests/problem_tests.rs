@@ -32,11 +32,7 @@ fn a_broken_secret_is_named_by_key_and_never_shown() {
         let problems = problems_of(format!("{head}{body}"));
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].starts_with(expected), "{}", problems[0]);
-        assert!(
-            !problems[0].contains("hunter2") && !problems[0].contains("12345678"),
-            "{}",
-            problems[0]
-        );
+        assert!(!problems[0].contains("hunter2") && !problems[0].contains("12345678"), "{}", problems[0]);
     }
 }
 
@@ -76,9 +72,7 @@ fn what_the_schema_refuses_is_named_with_line_field_and_reason() {
             "a.yaml:9: DeceptionPolicy/service-token spec.traps[0].filesystemHoneytoken.filePath: is required; add it",
         ),
         (
-            SERVICE_TOKEN
-                .replace("[koney-demo]", "koney-demo")
-                .replace("'*'", "''"),
+            SERVICE_TOKEN.replace("[koney-demo]", "koney-demo").replace("'*'", "''"),
             "a.yaml:20: DeceptionPolicy/service-token spec.traps[0].match.any[0].resources.namespaces: must be a list, \
              got string \"koney-demo\"; correct the value",
         ),
@@ -96,18 +90,9 @@ fn what_the_schema_refuses_is_named_with_line_field_and_reason() {
             "a.yaml:4: metadata.name: must be a DNS name of at most 253 characters, got \"Service_Token\"; use \
              lower-case letters, digits, - and .",
         ),
-        (
-            "kind: Secret\napiVersion: v1\n".to_owned(),
-            "a.yaml:1: metadata.name: is required; name the object",
-        ),
-        (
-            "a: 1\n".to_owned(),
-            "a.yaml:1: kind: is required; write the object's kind, for example DeceptionPolicy",
-        ),
-        (
-            "- a\n".to_owned(),
-            "a.yaml:1: must be a mapping, got a list; start it with apiVersion, kind and metadata",
-        ),
+        ("kind: Secret\napiVersion: v1\n".to_owned(), "a.yaml:1: metadata.name: is required; name the object"),
+        ("a: 1\n".to_owned(), "a.yaml:1: kind: is required; write the object's kind, for example DeceptionPolicy"),
+        ("- a\n".to_owned(), "a.yaml:1: must be a mapping, got a list; start it with apiVersion, kind and metadata"),
     ];
     for (text, expected) in cases {
         assert_eq!(problems_of(text), [expected]);
@@ -116,31 +101,21 @@ fn what_the_schema_refuses_is_named_with_line_field_and_reason() {
 
 #[test]
 fn trap_rules_come_with_their_lines() {
-    let relative = SERVICE_TOKEN
-        .replace("/run/secrets", "run/secrets")
-        .replace("'*'", "''");
+    let relative = SERVICE_TOKEN.replace("/run/secrets", "run/secrets").replace("'*'", "''");
     assert_eq!(
         problems_of(relative),
-        [
-            "a.yaml:10: DeceptionPolicy/service-token spec.traps[0].filesystemHoneytoken.filePath: must be absolute, got \
-          \"run/secrets/koney/service_token\"; write it with a leading /"
-        ]
+        ["a.yaml:10: DeceptionPolicy/service-token spec.traps[0].filesystemHoneytoken.filePath: must be absolute, got \
+          \"run/secrets/koney/service_token\"; write it with a leading /"]
     );
-    let (head, _) = SERVICE_TOKEN
-        .split_once("      match:")
-        .expect("the fixture has a match");
+    let (head, _) = SERVICE_TOKEN.split_once("      match:").expect("the fixture has a match");
     assert_eq!(
         problems_of(head),
-        [
-            "a.yaml:9: DeceptionPolicy/service-token spec.traps[0].match.any: is required; list at least one filter"
-        ]
+        ["a.yaml:9: DeceptionPolicy/service-token spec.traps[0].match.any: is required; list at least one filter"]
     );
     assert_eq!(
         problems_of(format!("{head}      match: {{ any: [] }}\n")),
-        [
-            "a.yaml:17: DeceptionPolicy/service-token spec.traps[0].match.any: is empty: in a cluster it selects nothing; \
-          list at least one filter"
-        ]
+        ["a.yaml:17: DeceptionPolicy/service-token spec.traps[0].match.any: is empty: in a cluster it selects nothing; \
+          list at least one filter"]
     );
 }
 
@@ -152,10 +127,7 @@ fn unknown_fields_are_warned_about_and_the_object_stays() {
         .replace("'*'", "''")
         .replace("  strictValidation: true\n", "  severity: HIGH\n");
     folder.write("a.yaml", text).read();
-    assert_eq!(
-        folder.traps(),
-        ["service-token:/run/secrets/koney/service_token"]
-    );
+    assert_eq!(folder.traps(), ["service-token:/run/secrets/koney/service_token"]);
     assert_eq!(
         folder.problems(),
         [
@@ -171,9 +143,5 @@ fn hostile_values_stay_on_one_short_line() {
     let text = policy("p", &[&format!("\"x\\n\\e[2J{}\"", "y".repeat(100_000))]);
     let problems = problems_of(text);
     assert_eq!(problems.len(), 1);
-    assert!(
-        problems[0].chars().count() < 300 && !problems[0].chars().any(char::is_control),
-        "{}",
-        problems[0]
-    );
+    assert!(problems[0].chars().count() < 300 && !problems[0].chars().any(char::is_control), "{}", problems[0]);
 }

@@ -8,12 +8,8 @@ use super::node::Content;
 pub(super) fn resolve(text: &str) -> Content {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Content::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Content::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Content::Bool(false)
-        }
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Content::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Content::Bool(false),
         _ => number(text).map_or_else(|| Content::Text(text.to_owned()), Content::Number),
     }
 }
@@ -50,8 +46,7 @@ fn integer(digits: &str, negative: bool) -> Option<Number> {
 }
 
 fn float(digits: &str, negative: bool) -> Option<Number> {
-    let allowed =
-        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+    let allowed = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
     if !digits.bytes().all(allowed) || !digits.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -65,40 +60,14 @@ mod tests {
 
     #[test]
     fn plain_scalars_resolve_as_kubectl_resolves_them() {
-        let texts = [
-            "/run/x",
-            "1.2.3",
-            "12:30",
-            "2025-01-01",
-            "--1",
-            ".",
-            "1e",
-            "0x",
-            "dt0c01.ST2",
-            "-",
-            "yess",
-            ".inf",
-        ];
+        let texts = ["/run/x", "1.2.3", "12:30", "2025-01-01", "--1", ".", "1e", "0x", "dt0c01.ST2", "-", "yess", ".inf"];
         for text in texts {
-            assert!(
-                matches!(resolve(text), Content::Text(kept) if kept == text),
-                "{text}"
-            );
+            assert!(matches!(resolve(text), Content::Text(kept) if kept == text), "{text}");
         }
-        let numbers = [
-            ("1", "1"),
-            ("-7", "-7"),
-            ("0755", "493"),
-            ("0x1F", "31"),
-            ("1_000", "1000"),
-            ("1.5", "1.5"),
-            ("1e3", "1000.0"),
-        ];
+        let numbers =
+            [("1", "1"), ("-7", "-7"), ("0755", "493"), ("0x1F", "31"), ("1_000", "1000"), ("1.5", "1.5"), ("1e3", "1000.0")];
         for (text, expected) in numbers {
-            assert!(
-                matches!(resolve(text), Content::Number(number) if number.to_string() == expected),
-                "{text}"
-            );
+            assert!(matches!(resolve(text), Content::Number(number) if number.to_string() == expected), "{text}");
         }
         assert!(matches!(resolve("yes"), Content::Bool(true)));
         assert!(matches!(resolve("Off"), Content::Bool(false)));

@@ -20,13 +20,7 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     /// A problem of one field; an empty path means the object itself.
-    pub(super) fn problem(
-        &self,
-        severity: Severity,
-        field: &FieldPath,
-        reason: &str,
-        remedy: &str,
-    ) -> Problem {
+    pub(super) fn problem(&self, severity: Severity, field: &FieldPath, reason: &str, remedy: &str) -> Problem {
         let shown = self.prefix.join(field);
         Problem {
             line: Some(self.node.line_of(field)),

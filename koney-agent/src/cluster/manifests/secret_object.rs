@@ -27,12 +27,7 @@ pub(super) fn read(scope: &Scope<'_>, object: ObjectRef) -> Reading {
             Some((_, Content::Map(entries))) => entries,
             Some((node, _)) => {
                 let reason = format!("must be a mapping, got {}", node.describe());
-                problems.push(scope.problem(
-                    Severity::Error,
-                    &path,
-                    &reason,
-                    "write one key and value per line",
-                ));
+                problems.push(scope.problem(Severity::Error, &path, &reason, "write one key and value per line"));
                 failed = true;
                 continue;
             }
@@ -41,44 +36,26 @@ pub(super) fn read(scope: &Scope<'_>, object: ObjectRef) -> Reading {
             match value(&entry.value, encoded) {
                 Ok(value) => drop(values.insert(entry.key.clone(), value)),
                 Err((reason, remedy)) => {
-                    problems.push(scope.problem(
-                        Severity::Error,
-                        &path.key(&entry.key),
-                        &reason,
-                        remedy,
-                    ));
+                    problems.push(scope.problem(Severity::Error, &path.key(&entry.key), &reason, remedy));
                     failed = true;
                 }
             }
         }
     }
     let outcome = match &object.namespace {
-        Some(namespace) if !failed => Outcome::Valid(Object::Secret(Arc::new(Secret::new(
-            namespace,
-            &object.name,
-            values,
-        )))),
+        Some(namespace) if !failed => Outcome::Valid(Object::Secret(Arc::new(Secret::new(namespace, &object.name, values)))),
         _ => Outcome::Invalid { fallback: None },
     };
-    Reading {
-        line: scope.node.line,
-        object: Some(object),
-        outcome,
-        problems,
-    }
+    Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }
 
 fn value(node: &Node, encoded: bool) -> Result<SecretSlice<u8>, (String, &'static str)> {
     match &node.content {
         Content::Null => Ok(SecretSlice::from(Vec::new())),
-        Content::Text(text) if encoded => decode(text).ok_or((
-            "is not valid base64".to_owned(),
-            "encode the value, or move it to stringData",
-        )),
+        Content::Text(text) if encoded => {
+            decode(text).ok_or(("is not valid base64".to_owned(), "encode the value, or move it to stringData"))
+        }
         Content::Text(text) => Ok(SecretSlice::from(text.clone().into_bytes())),
-        _ => Err((
-            format!("must be a string, got {}", node.describe()),
-            "put the value in quotes",
-        )),
+        _ => Err((format!("must be a string, got {}", node.describe()), "put the value in quotes")),
     }
 }

@@ -27,11 +27,7 @@ pub(super) fn of_folder(folder: &Path) -> io::Result<Vec<Source>> {
         names.push(entry?.file_name());
     }
     names.sort();
-    Ok(names
-        .iter()
-        .filter(|name| is_manifest(name))
-        .filter_map(|name| of_entry(folder, name))
-        .collect())
+    Ok(names.iter().filter(|name| is_manifest(name)).filter_map(|name| of_entry(folder, name)).collect())
 }
 
 /// Reads one file under the name it was given by.
@@ -41,19 +37,13 @@ pub(super) fn of_path(path: &Path) -> Source {
         Ok(None) => Err(problem(path, "is not a regular file", "name a file")),
         Err(error) => Err(unreadable(path, &error)),
     };
-    Source {
-        name: path.to_owned(),
-        text,
-    }
+    Source { name: path.to_owned(), text }
 }
 
 fn is_manifest(name: &OsStr) -> bool {
     let is_hidden = name.as_bytes().starts_with(b".");
-    let known = Path::new(name).extension().is_some_and(|extension| {
-        ["yaml", "yml", "json"]
-            .iter()
-            .any(|known| extension == *known)
-    });
+    let known =
+        Path::new(name).extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known));
     if !known && !is_hidden {
         tracing::debug!(file = ?name, "not a manifest: passed over");
     }
@@ -70,26 +60,18 @@ fn of_entry(folder: &Path, name: &OsStr) -> Option<Source> {
             return None;
         }
         // Removed since the folder was listed; a link that leads nowhere is still there and worth a word.
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() =>
-        {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => {
             return None;
         }
         Err(error) => Err(unreadable(label, &error)),
     };
-    Some(Source {
-        name: label.to_owned(),
-        text,
-    })
+    Some(Source { name: label.to_owned(), text })
 }
 
 /// At most one byte more than allowed; `None` for what is not a regular file.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // A pipe of this name must not hold the agent up.
-    let file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
+    let file: File = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     if !file.metadata()?.is_file() {
         return Ok(None);
     }
@@ -104,18 +86,10 @@ fn utf8(name: &Path, bytes: Vec<u8>) -> Result<String, Box<Problem>> {
         return Err(problem(name, &reason, "split it into several files"));
     }
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(text
-            .strip_prefix('\u{feff}')
-            .map(str::to_owned)
-            .unwrap_or(text)),
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let breaks = error
-                .as_bytes()
-                .iter()
-                .take(valid)
-                .filter(|byte| **byte == b'\n')
-                .count();
+            let breaks = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
             let mut found = problem(name, "is not UTF-8", "save it as UTF-8");
             found.line = u32::try_from(breaks + 1).ok();
             Err(found)

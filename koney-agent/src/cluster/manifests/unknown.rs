@@ -12,15 +12,7 @@ use super::scope::Scope;
 const MAX_WARNINGS: usize = 20;
 
 const TOP_LEVEL: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
-const SECRET: [&str; 7] = [
-    "apiVersion",
-    "kind",
-    "metadata",
-    "data",
-    "stringData",
-    "type",
-    "immutable",
-];
+const SECRET: [&str; 7] = ["apiVersion", "kind", "metadata", "data", "stringData", "type", "immutable"];
 const METADATA: [&str; 15] = [
     "annotations",
     "creationTimestamp",
@@ -43,12 +35,7 @@ const METADATA: [&str; 15] = [
 pub(super) fn of_resource(scope: &Scope<'_>, spec: &Value) -> Vec<Problem> {
     let mut found = Vec::new();
     // `kubectl get -o yaml` writes a status; it is not for us, and nothing to warn about.
-    names(
-        scope.node,
-        &FieldPath::default(),
-        &TOP_LEVEL.iter().chain(&["status"]).copied(),
-        &mut found,
-    );
+    names(scope.node, &FieldPath::default(), &TOP_LEVEL.iter().chain(&["status"]).copied(), &mut found);
     metadata(scope, &mut found);
     if let Some(node) = scope.node.get("spec") {
         compare(node, spec, &FieldPath::root("spec"), &mut found);
@@ -59,12 +46,7 @@ pub(super) fn of_resource(scope: &Scope<'_>, spec: &Value) -> Vec<Problem> {
 /// Warns about unknown fields of a Secret.
 pub(super) fn of_secret(scope: &Scope<'_>) -> Vec<Problem> {
     let mut found = Vec::new();
-    names(
-        scope.node,
-        &FieldPath::default(),
-        &SECRET.iter().copied(),
-        &mut found,
-    );
+    names(scope.node, &FieldPath::default(), &SECRET.iter().copied(), &mut found);
     metadata(scope, &mut found);
     warnings(scope, found)
 }
@@ -73,12 +55,7 @@ type Found = (FieldPath, Option<String>);
 
 fn metadata(scope: &Scope<'_>, found: &mut Vec<Found>) {
     if let Some(node) = scope.node.get("metadata") {
-        names(
-            node,
-            &FieldPath::root("metadata"),
-            &METADATA.iter().copied(),
-            found,
-        );
+        names(node, &FieldPath::root("metadata"), &METADATA.iter().copied(), found);
     }
 }
 
@@ -102,38 +79,22 @@ fn compare(given: &Node, known: &Value, path: &FieldPath, found: &mut Vec<Found>
     }
 }
 
-fn names<'k>(
-    given: &Node,
-    path: &FieldPath,
-    known: &(impl Iterator<Item = &'k str> + Clone),
-    found: &mut Vec<Found>,
-) {
+fn names<'k>(given: &Node, path: &FieldPath, known: &(impl Iterator<Item = &'k str> + Clone), found: &mut Vec<Found>) {
     let Content::Map(entries) = &given.content else {
         return;
     };
     for entry in entries {
         let is_null = matches!(entry.value.content, Content::Null);
         if !is_null && !known.clone().any(|name| name == entry.key) && found.len() < MAX_WARNINGS {
-            found.push((
-                path.key(&entry.key),
-                nearest(&entry.key, known.clone()).map(quoted),
-            ));
+            found.push((path.key(&entry.key), nearest(&entry.key, known.clone()).map(quoted)));
         }
     }
 }
 
 fn warnings(scope: &Scope<'_>, found: Vec<Found>) -> Vec<Problem> {
     let warn = |(field, meant): Found| {
-        let remedy = meant.map_or_else(
-            || "remove it".to_owned(),
-            |name| format!("did you mean {name}?"),
-        );
-        scope.problem(
-            Severity::Warning,
-            &field,
-            "is an unknown field and has no effect",
-            &remedy,
-        )
+        let remedy = meant.map_or_else(|| "remove it".to_owned(), |name| format!("did you mean {name}?"));
+        scope.problem(Severity::Warning, &field, "is an unknown field and has no effect", &remedy)
     };
     found.into_iter().map(warn).collect()
 }

@@ -23,7 +23,8 @@ fn an_object_that_turns_invalid_stays_as_it_was() {
         ),
         (
             valid.replace("kind: DeceptionPolicy", "kind: DeceptionPolcy"),
-            "a.yaml:2: kind: unknown kind \"DeceptionPolcy\", keeping the last valid version; did you mean DeceptionPolicy?".to_owned(),
+            "a.yaml:2: kind: unknown kind \"DeceptionPolcy\", keeping the last valid version; did you mean DeceptionPolicy?"
+                .to_owned(),
         ),
     ];
     for (text, expected) in cases {
@@ -32,33 +33,20 @@ fn an_object_that_turns_invalid_stays_as_it_was() {
         assert_eq!(folder.traps(), ["p:/old"]);
     }
     folder.write("a.yaml", policy("p", &["/new"])).read();
-    assert_eq!(
-        (folder.problems(), folder.traps()),
-        (vec![], vec!["p:/new".to_owned()])
-    );
+    assert_eq!((folder.problems(), folder.traps()), (vec![], vec!["p:/new".to_owned()]));
 }
 
 #[test]
 fn a_file_that_is_no_yaml_any_more_keeps_its_objects_and_others_change() {
     let mut folder = Folder::new();
-    folder.write(
-        "a.yaml",
-        format!("{}---\n{}", policy("a1", &["/1"]), policy("a2", &["/2"])),
-    );
+    folder.write("a.yaml", format!("{}---\n{}", policy("a1", &["/1"]), policy("a2", &["/2"])));
     folder.write("b.yaml", policy("b", &["/b"])).read();
-    folder.write(
-        "a.yaml",
-        format!("{}---\nkind: {{\n", policy("a1", &["/changed"])),
-    );
+    folder.write("a.yaml", format!("{}---\nkind: {{\n", policy("a1", &["/changed"])));
     folder.write("b.yaml", policy("c", &["/c"])).read();
     assert_eq!(folder.traps(), ["a1:/changed", "a2:/2", "c:/c"]);
     let problems = folder.problems();
     assert_eq!(problems.len(), 1);
-    assert!(
-        problems[0].contains("keeping the last valid version"),
-        "{}",
-        problems[0]
-    );
+    assert!(problems[0].contains("keeping the last valid version"), "{}", problems[0]);
     // Kept for as long as it takes, not for one reading only.
     folder.read();
     assert_eq!(folder.traps(), ["a1:/changed", "a2:/2", "c:/c"]);
@@ -69,15 +57,9 @@ fn a_file_that_is_no_yaml_any_more_keeps_its_objects_and_others_change() {
 #[test]
 fn removed_files_and_documents_take_their_objects_along() {
     let mut folder = Folder::new();
-    folder.write(
-        "a.yaml",
-        format!("{}---\n{}", policy("a1", &["/1"]), policy("a2", &["/2"])),
-    );
+    folder.write("a.yaml", format!("{}---\n{}", policy("a1", &["/1"]), policy("a2", &["/2"])));
     folder.write("b.yaml", policy("b", &["/b"])).read();
-    folder
-        .write("a.yaml", policy("a2", &["/2"]))
-        .remove("b.yaml")
-        .read();
+    folder.write("a.yaml", policy("a2", &["/2"])).remove("b.yaml").read();
     assert_eq!(folder.traps(), ["a2:/2"]);
 }
 
@@ -85,34 +67,21 @@ fn removed_files_and_documents_take_their_objects_along() {
 fn a_renamed_file_and_a_moved_object_stay_in_force() {
     let mut folder = Folder::new();
     folder.write("a.yaml", policy("p", &["/p"])).read();
-    folder
-        .write("b.yaml", policy("p", &["p"]))
-        .remove("a.yaml")
-        .read();
+    folder.write("b.yaml", policy("p", &["p"])).remove("a.yaml").read();
     assert_eq!(folder.traps(), ["p:/p"], "invalid where it was moved to");
     folder.write("new", policy("p", &["/q"]));
     fs::rename(folder.path().join("new"), folder.path().join("b.yaml")).expect("same folder");
     folder.read();
-    assert_eq!(
-        (folder.problems(), folder.traps()),
-        (vec![], vec!["p:/q".to_owned()])
-    );
+    assert_eq!((folder.problems(), folder.traps()), (vec![], vec!["p:/q".to_owned()]));
 }
 
 #[test]
 fn an_invalid_object_does_not_stand_in_the_way_of_its_valid_namesake() {
     let mut folder = Folder::new();
     folder.write("a.yaml", policy("p", &["/a"])).read();
-    folder
-        .write("a.yaml", policy("p", &["a"]))
-        .write("b.yaml", policy("p", &["/b"]))
-        .read();
+    folder.write("a.yaml", policy("p", &["a"])).write("b.yaml", policy("p", &["/b"])).read();
     assert_eq!(folder.traps(), ["p:/b"]);
-    assert!(
-        !folder.problems()[0].contains("keeping"),
-        "{:?}",
-        folder.problems()
-    );
+    assert!(!folder.problems()[0].contains("keeping"), "{:?}", folder.problems());
 }
 
 #[test]
@@ -127,11 +96,7 @@ fn a_config_map_mount_changes_by_a_swapped_link() {
     folder.read();
     assert_eq!(folder.traps(), ["p:/one"]);
     symlink("..v2", folder.path().join("..data_tmp")).expect("the folder is writable");
-    fs::rename(
-        folder.path().join("..data_tmp"),
-        folder.path().join("..data"),
-    )
-    .expect("same folder");
+    fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).expect("same folder");
     folder.read();
     assert_eq!(folder.traps(), ["p:/two"]);
 }
@@ -139,27 +104,14 @@ fn a_config_map_mount_changes_by_a_swapped_link() {
 #[test]
 fn a_sink_follows_its_secret_and_both_survive_a_mistake() {
     let mut folder = Folder::new();
-    folder
-        .write("sink.yaml", SINK)
-        .write("secret.yaml", SECRET)
-        .read();
+    folder.write("sink.yaml", SINK).write("secret.yaml", SECRET).read();
     folder.write("sink.yaml", SINK.replace("CRITICAL", "URGENT"));
-    folder
-        .write("secret.yaml", SECRET.replace("stringData", "data"))
-        .read();
+    folder.write("secret.yaml", SECRET.replace("stringData", "data")).read();
     assert!(matches!(folder.last.sinks[0].secret, SecretState::Found(_)));
     assert_eq!(folder.problems().len(), 3, "{:?}", folder.problems());
-    assert!(
-        folder
-            .problems()
-            .iter()
-            .all(|problem| problem.contains("keeping the last valid version"))
-    );
+    assert!(folder.problems().iter().all(|problem| problem.contains("keeping the last valid version")));
     folder.remove("secret.yaml").read();
-    assert!(matches!(
-        folder.last.sinks[0].secret,
-        SecretState::Missing(_)
-    ));
+    assert!(matches!(folder.last.sinks[0].secret, SecretState::Missing(_)));
     assert_eq!(
         folder.problems()[0],
         "sink.yaml: DeceptionAlertSink/koney-system/dynatrace spec.dynatrace.secretName: there is no Secret \

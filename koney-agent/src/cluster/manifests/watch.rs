@@ -33,25 +33,14 @@ pub struct Watcher {
 
 impl Watcher {
     /// Reads the folder for the first time and starts to collect its events.
-    pub fn start(
-        folder: &Path,
-        agent_namespace: &str,
-    ) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), FolderError> {
+    pub fn start(folder: &Path, agent_namespace: &str) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), FolderError> {
         // Before the first reading, so that no change falls between the two.
         let events = FolderEvents::new(folder);
         let snapshot = read(folder, agent_namespace, &Snapshot::default())?;
         report::changes(&[], &snapshot.problems);
         let (publisher, receiver) = watch::channel(Arc::new(snapshot));
         let (folder, agent_namespace) = (folder.to_owned(), agent_namespace.to_owned());
-        Ok((
-            Self {
-                folder,
-                agent_namespace,
-                events,
-                publisher,
-            },
-            receiver,
-        ))
+        Ok((Self { folder, agent_namespace, events, publisher }, receiver))
     }
 
     /// Publishes changes until nobody receives them any more. Must be polled within a tokio runtime.
@@ -65,11 +54,7 @@ impl Watcher {
 
     async fn follow(&mut self) {
         loop {
-            let pause = if self.events.is_watching() {
-                RESCAN
-            } else {
-                RESCAN_UNWATCHED
-            };
+            let pause = if self.events.is_watching() { RESCAN } else { RESCAN_UNWATCHED };
             if timeout(pause, self.events.next()).await.is_err() {
                 self.events.watch();
                 if self.read().await == *self.current() {
@@ -102,11 +87,7 @@ impl Watcher {
         let (before, now) = (self.current(), self.read().await);
         if now != *before {
             report::changes(&before.problems, &now.problems);
-            tracing::debug!(
-                policies = now.policies.len(),
-                sinks = now.sinks.len(),
-                "manifests changed"
-            );
+            tracing::debug!(policies = now.policies.len(), sinks = now.sinks.len(), "manifests changed");
             self.publisher.send_replace(Arc::new(now));
         }
     }
@@ -114,38 +95,22 @@ impl Watcher {
     /// What the folder says now, on top of what was published last. A folder that cannot be read changes nothing.
     async fn read(&self) -> Snapshot {
         let before = self.current();
-        let (folder, agent_namespace, previous) = (
-            self.folder.clone(),
-            self.agent_namespace.clone(),
-            Arc::clone(&before),
-        );
+        let (folder, agent_namespace, previous) = (self.folder.clone(), self.agent_namespace.clone(), Arc::clone(&before));
         match spawn_blocking(move || read(&folder, &agent_namespace, &previous)).await {
             Ok(Ok(snapshot)) => snapshot,
             Ok(Err(FolderError::Unreadable { cause, .. })) => {
-                let reason =
-                    format!("cannot be read ({cause}), keeping all that was last read from it");
+                let reason = format!("cannot be read ({cause}), keeping all that was last read from it");
                 self.unread(&before, &reason, "restore it")
             }
             // Only a defect of the reading itself ends here; it must not take the agent along.
-            Err(_) => self.unread(
-                &before,
-                "reading it failed inside koney",
-                "report this, with the folder's files",
-            ),
+            Err(_) => self.unread(&before, "reading it failed inside koney", "report this, with the folder's files"),
         }
     }
 
     fn unread(&self, before: &Snapshot, reason: &str, remedy: &str) -> Snapshot {
         let mut snapshot = before.clone();
-        snapshot
-            .problems
-            .retain(|problem| problem.file != self.folder);
-        snapshot.problems.push(Problem::of_file(
-            Severity::Error,
-            &self.folder,
-            reason,
-            remedy,
-        ));
+        snapshot.problems.retain(|problem| problem.file != self.folder);
+        snapshot.problems.push(Problem::of_file(Severity::Error, &self.folder, reason, remedy));
         snapshot
     }
 

@@ -1,0 +1,95 @@
+//! One alert per hit: the observation's facts, the policy's names, the owner's place.
+
+use super::{Alert, Operation, Owner, Process, Trap, identity};
+use crate::{
+    event::{self, Observation, Subject},
+    trap::Hit,
+    workload::{Clock, Host},
+};
+
+/// Builds the alert for one hit on the host itself.
+#[must_use]
+pub fn on_host(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detector: &'static str) -> Alert {
+    Alert {
+        id: identity::of(&host.boot_id, seen, &hit.policy, &hit.file_path),
+        time: clock.wall(seen.boot_ns),
+        policy: Some(hit.policy.to_string()),
+        trap: Trap::FilesystemHoneytoken { file_path: hit.file_path.to_string() },
+        operation: match seen.operation {
+            event::Operation::Open => Operation::Open,
+        },
+        node: Some(host.name.clone()),
+        owner: Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
+        process: Some(process(&seen.subject, clock)),
+        accessed_path: seen.path.as_deref().filter(|path| *path != hit.file_path.as_ref()).map(str::to_owned),
+        detector,
+    }
+}
+
+fn process(subject: &Subject, clock: Clock) -> Process {
+    Process {
+        // A process that the agent's pid namespace does not contain has no number in it; the node's own still tells it apart.
+        pid: subject.pid.unwrap_or(subject.init_pid),
+        tid: subject.tid,
+        uid: subject.uid,
+        gid: subject.gid,
+        login_uid: subject.login_uid,
+        capabilities: subject.capabilities,
+        comm: subject.comm.clone(),
+        executable: subject.executable.clone(),
+        arguments: subject.arguments.as_ref().map(|arguments| arguments.get(1..).unwrap_or_default().join(" ")),
+        arguments_truncated: subject.arguments_truncated,
+        cwd: subject.cwd.clone(),
+        started: subject.start_ns.map(|start| clock.wall(start)),
+        parent_pid: subject.parent.pid,
+        parent_comm: subject.parent.comm.clone(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use koney_common::TrapKey;
+
+    use super::*;
+    use crate::event::{Check, Parent};
+
+    pub(in crate::alert) fn observation() -> Observation {
+        Observation {
+            boot_ns: 5_000,
+            operation: event::Operation::Open,
+            check: Check::Identity,
+            trap: 1,
+            key: TrapKey::new(1, 42),
+            nested: false,
+            open_flags: Some(0),
+            path: Some("/run/./token".to_owned()),
+            subject: Subject {
+                pid: Some(9),
+                init_tid: 1009,
+                uid: Some(0),
+                arguments: Some(vec!["cat".to_owned(), "-n".to_owned(), "token".to_owned()]),
+                parent: Parent { pid: Some(8), ..Parent::default() },
+                ..Subject::default()
+            },
+        }
+    }
+
+    fn alert(path: &str) -> Alert {
+        let hit = Hit { policy: "p".into(), file_path: path.into() };
+        let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned() };
+        on_host(&observation(), &hit, &host, Clock, "lsm")
+    }
+
+    #[test]
+    fn arguments_leave_the_programs_name_out() {
+        let process = alert("/run/token").process.expect("there is a process");
+        assert_eq!(process.arguments.as_deref(), Some("-n token"));
+        assert_eq!((process.pid, process.parent_pid), (9, Some(8)));
+    }
+
+    #[test]
+    fn another_name_really_used_is_told() {
+        assert_eq!(alert("/run/token").accessed_path.as_deref(), Some("/run/./token"));
+        assert_eq!(alert("/run/./token").accessed_path, None);
+    }
+}

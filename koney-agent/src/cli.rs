@@ -1,0 +1,114 @@
+//! The command line, as given.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand};
+use koney_agent::{
+    cluster::DEFAULT_NAMESPACE,
+    kernel::{Choice, Options},
+    pipeline::Config,
+};
+use tracing::level_filters::LevelFilter;
+
+/// Notices in the kernel that someone touched a honeytoken, says who it was, and delivers the alert.
+#[derive(Debug, Parser)]
+#[command(name = "koney-agent", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Least important messages to log to standard error: error, warn, info, debug or trace.
+    #[arg(long, global = true, default_value = "info", env = "KONEY_LOG", value_name = "LEVEL")]
+    pub(crate) log: LevelFilter,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch the honeytokens of a folder of manifests on this host and deliver alerts.
+    Run(Run),
+    /// Say whether this kernel allows detection: attach, see a file of the agent's own being opened, and go away again.
+    Probe(Attach),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Folder with DeceptionPolicy, DeceptionAlertSink and Secret manifests; followed while the agent runs.
+    #[arg(long, value_name = "DIR")]
+    manifests: PathBuf,
+    /// The agent's namespace: sinks and Secrets of any other are ignored.
+    #[arg(long, default_value = DEFAULT_NAMESPACE, env = "KONEY_NAMESPACE")]
+    namespace: String,
+    /// Name of this node in alerts; the host name where it is not given.
+    #[arg(long, env = "KONEY_NODE_NAME", value_name = "NAME")]
+    node_name: Option<String>,
+    #[command(flatten)]
+    attach: Attach,
+}
+
+/// How to attach.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Attach {
+    /// How to attach to the kernel: auto takes the first of lsm and fentry that is seen to fire.
+    #[arg(long, default_value = "auto", value_name = "METHOD")]
+    attach: Choice,
+    /// Have the kernel programs log what they do (with --log debug); for diagnosis.
+    #[arg(long)]
+    kernel_log: bool,
+}
+
+impl Run {
+    pub(crate) fn config(self) -> Config {
+        let Self { manifests, namespace, node_name, attach } = self;
+        Config { manifests, namespace, node_name, kernel: attach.options() }
+    }
+}
+
+impl Attach {
+    pub(crate) const fn options(self) -> Options {
+        Options { attach: self.attach, diagnostics: self.kernel_log }
+    }
+}
+
+/// Logs to standard error: standard output belongs to the alerts.
+pub(crate) fn start_log(level: LevelFilter) {
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
+}
+
+/// Prints a command's answer.
+pub(crate) fn say(text: &str) {
+    if let Err(error) = writeln!(io::stdout(), "{text}") {
+        tracing::error!(%error, "cannot write to standard output");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once(&"koney-agent").chain(words))
+    }
+
+    #[test]
+    fn run_needs_its_folder_and_says_so() {
+        let refused = parse(&["run"]).expect_err("no folder").to_string();
+        assert!(refused.contains("--manifests <DIR>"), "{refused}");
+        let Ok(Cli { command: Command::Run(run), .. }) = parse(&["run", "--manifests", "/etc/koney"]) else {
+            panic!("must parse")
+        };
+        let config = run.config();
+        assert_eq!(config.namespace, "koney-system");
+        assert_eq!(config.kernel.attach, Choice::Auto);
+    }
+
+    #[test]
+    fn an_unknown_method_is_refused_with_the_known_ones() {
+        let refused = parse(&["probe", "--attach", "magic"]).expect_err("no such method").to_string();
+        assert!(refused.contains("unknown attach method `magic`, expected auto, lsm or fentry"), "{refused}");
+    }
+}

@@ -1,0 +1,108 @@
+//! The wiring, and nothing else: records flow from the kernel to the sinks, policies and sinks flow the other way.
+
+mod control;
+mod records;
+mod supervise;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::{
+    cluster::manifests::{FolderError, Watcher},
+    kernel::{Detector, KernelError, Options},
+    sink::{Settings, SinkSet, stdout},
+    trap::Table,
+    workload::Host,
+};
+
+use supervise::Supervisor;
+
+/// How long the sinks may take to empty their queues when the agent is told to stop.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// What the user chose.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder of manifests.
+    pub manifests: PathBuf,
+    /// The agent's namespace: only its sinks and Secrets count.
+    pub namespace: String,
+    /// Name of the node; the host's own where it is not given.
+    pub node_name: Option<String>,
+    /// Attach method and diagnostics.
+    pub kernel: Options,
+}
+
+/// Why the agent does not run. Fatal; the operator acts.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The manifests cannot be read at all.
+    #[error(transparent)]
+    Manifests(#[from] FolderError),
+    /// There is no detection.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// Standard output cannot be used.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(std::io::Error),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+    /// A part of the agent ended by itself.
+    #[error("the agent's {0} task ended; this is a bug, please report it with the log")]
+    TaskEnded(&'static str),
+}
+
+/// What all parts share.
+struct Shared {
+    table: Mutex<Table>,
+    sinks: SinkSet,
+    host: Host,
+}
+
+impl Shared {
+    /// A panic while holding the lock has left at worst a trap to be settled again.
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, or until a part ends by itself.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let (watcher, snapshots) = Watcher::start(&config.manifests, &config.namespace)?;
+    let sinks = SinkSet::new(Settings::default());
+    sinks.add_builtin("stdout", Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
+    let shared = Arc::new(Shared { table: Mutex::default(), sinks, host: Host::read(config.node_name) });
+    let mut stop = supervise::signals().map_err(RunError::Signals)?;
+
+    let (detector, ring) = Detector::start(config.kernel)?;
+    let armer = detector.armer();
+    let (stopping, stopped) = watch::channel(false);
+    let mut tasks = Supervisor::default();
+    tasks.spawn("manifest", watcher.run());
+    tasks.spawn("control", control::run(Arc::clone(&shared), snapshots, armer));
+    let records = tasks.spawn("record", records::run(Arc::clone(&shared), detector, ring, config.kernel.attach, stopped));
+
+    let ended = tokio::select! {
+        () = stop.recv() => None,
+        name = tasks.first_to_end() => Some(name),
+    };
+    // The record task reads the ring once more before it ends; the sinks then have all there is.
+    stopping.send_replace(true);
+    if ended.is_none() {
+        records.wait().await;
+    }
+    tasks.abort();
+    for leftover in shared.sinks.shutdown(FLUSH).await {
+        warn!(sink = %leftover.id, alerts = leftover.alerts, "stopped before these alerts could be delivered");
+    }
+    info!("stopped");
+    ended.map_or(Ok(()), |name| Err(RunError::TaskEnded(name)))
+}
