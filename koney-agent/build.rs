@@ -1,0 +1,31 @@
+//! Puts the kernel programs into the agent, if they have been built.
+//!
+//! They take a compiler that not everyone has (`cargo xtask build-ebpf`), so without them everything still builds: the
+//! agent then carries an empty object and says at start what to run.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    println!("cargo:rerun-if-env-changed=KONEY_EBPF_OBJECT");
+    let object = env::var_os("KONEY_EBPF_OBJECT").map_or_else(|| target(&out).join("ebpf/koney-ebpf.o"), PathBuf::from);
+    println!("cargo:rerun-if-changed={}", object.display());
+    let bytes = fs::read(&object).unwrap_or_else(|_| {
+        println!("cargo:warning=no eBPF object; run `cargo xtask build-ebpf`");
+        Vec::new()
+    });
+    fs::write(out.join("koney-ebpf.o"), bytes).expect("OUT_DIR is writable");
+}
+
+/// Cargo's target folder, which only the place of our own output tells: `TARGET/[TRIPLE/]PROFILE/build/NAME/out`.
+fn target(out: &Path) -> PathBuf {
+    let above = out.ancestors().nth(4).expect("OUT_DIR lies four folders deep");
+    let triple = env::var_os("TARGET").expect("cargo sets TARGET");
+    match above.parent() {
+        Some(parent) if above.file_name() == Some(&triple) => parent.to_owned(),
+        _ => above.to_owned(),
+    }
+}
