@@ -3,8 +3,7 @@
 /// The object built by `cargo xtask build-ebpf`, or nothing if the agent was built without it.
 ///
 /// Parsing it takes no copy: the bytes are aligned as an ELF file must be.
-#[must_use]
-pub fn embedded() -> Option<&'static [u8]> {
+pub(super) fn embedded() -> Option<&'static [u8]> {
     let object = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/koney-ebpf.o"));
     (!object.is_empty()).then_some(object)
 }
