@@ -46,7 +46,8 @@ fn get(packages: &[String]) -> Command {
     command
 }
 
-fn update() -> Result<()> {
+/// Reads the package lists of this machine's sources.
+pub(crate) fn update() -> Result<()> {
     ui::step("setup: refresh apt's package lists");
     process::run(Command::new("apt-get").args(["update", "-q"]))
 }

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::apt;
 use crate::{
@@ -138,15 +138,26 @@ impl PrivateApt {
 
 /// The Debian mirror and its security mirror that this machine's own apt uses.
 fn mirrors() -> Result<(String, String)> {
-    let addresses = process::text(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]))?;
-    let find = |name: &str| addresses.lines().map(|line| line.trim_end_matches('/')).find(|line| line.ends_with(name));
-    match (find("/debian"), find("/debian-security")) {
-        (Some(main), Some(security)) => Ok((main.to_owned(), security.to_owned())),
-        _ => bail!(
-            "test kernels come from Debian's mirror and its security updates, but this machine's apt sources do not \
-             name both (or their lists were never read: run apt-get update)"
-        ),
+    if let Some(mirrors) = configured_mirrors()? {
+        return Ok(mirrors);
     }
+    // apt tells of a source only after it has read its lists once; a fresh machine has not.
+    if rustix::process::geteuid().is_root() {
+        apt::update()?;
+    }
+    configured_mirrors()?.context(
+        "test kernels come from Debian's mirror and its security updates, but this machine's apt sources do not name \
+         both (or were never read: run apt-get update)",
+    )
+}
+
+fn configured_mirrors() -> Result<Option<(String, String)>> {
+    let addresses = process::text(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]))?;
+    let find = |name: &str| {
+        let mut addresses = addresses.lines().map(|line| line.trim_end_matches('/'));
+        addresses.find(|line| line.ends_with(name)).map(str::to_owned)
+    };
+    Ok(find("/debian").zip(find("/debian-security")))
 }
 
 /// The newest cloud kernel of a series among package names.

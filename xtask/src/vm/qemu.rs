@@ -133,9 +133,23 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(nonce: &str) -> Result<Self> {
-        let folder = workspace::target().join("vm").join(nonce);
+        let runs = workspace::target().join("vm/runs");
+        forget_dead_runs(&runs);
+        let folder = runs.join(format!("{}-{nonce}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         Ok(Self(folder))
+    }
+}
+
+/// A run that was interrupted has left its folder behind.
+fn forget_dead_runs(runs: &Path) {
+    for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split_once('-')).map(|(pid, _)| pid);
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Best effort: another run may be doing the same.
+            fs::remove_dir_all(entry.path()).ok();
+        }
     }
 }
 
