@@ -20,6 +20,12 @@ pub(crate) enum Command {
     BuildEbpf,
     /// Run a command as root inside a chosen kernel and exit with its status
     Vm(VmArgs),
+    /// Run all tests: on the host, then in every kernel of the matrix
+    Test(TestArgs),
+    /// Check format, lints, docs and the rules of the house
+    Lint,
+    /// Show the main job end to end: a trap, an access, an alert
+    Demo(DemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -66,6 +72,23 @@ pub(crate) struct VmArgs {
     pub(crate) command: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Leave the virtual machines out
+    #[arg(long)]
+    pub(crate) host_only: bool,
+    /// Only these kernel series of the matrix
+    #[arg(long, value_name = "SERIES", value_delimiter = ',', conflicts_with = "host_only")]
+    pub(crate) kernels: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Run in a virtual machine even if this kernel could
+    #[arg(long)]
+    pub(crate) vm: bool,
+}
+
 /// What a guest changes about its kernel's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Variant {
@@ -83,6 +106,17 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
+    /// The name on the command line and in tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::LsmWithoutBpf => "lsm-without-bpf",
+            Self::LsmWithBpf => "lsm-with-bpf",
+            Self::PreemptFull => "preempt-full",
+            Self::CgroupV1 => "cgroup-v1",
+        }
+    }
+
     /// What it adds to the kernel's command line.
     pub(crate) fn cmdline(self) -> &'static str {
         match self {

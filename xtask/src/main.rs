@@ -3,8 +3,11 @@
 //! Each command first asks [`setup`] for what it needs, so a fresh machine and an old one take the same line.
 
 mod cli;
+mod counts;
+mod demo;
 mod ebpf;
 mod exit;
+mod lint;
 mod process;
 mod setup;
 mod test;
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::command(&args),
         Command::BuildEbpf => ebpf::command(),
         Command::Vm(args) => vm::command(&args),
+        Command::Test(args) => test::command(&args),
+        Command::Lint => Ok(lint::command()),
+        Command::Demo(args) => demo::command(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -38,6 +38,11 @@ impl Needs {
         Self { compiler: true, ..Self::default() }
     }
 
+    /// To lint them.
+    pub(crate) fn lint() -> Self {
+        Self { clippy: true, ..Self::build() }
+    }
+
     /// To boot these kernels.
     pub(crate) fn vm(kernels: &[String]) -> Self {
         Self { vm: true, kernels: kernels.to_vec(), ..Self::default() }
