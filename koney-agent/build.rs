@@ -11,13 +11,26 @@ use std::{
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo:rerun-if-env-changed=KONEY_EBPF_OBJECT");
-    let object = env::var_os("KONEY_EBPF_OBJECT").map_or_else(|| target(&out).join("ebpf/koney-ebpf.o"), PathBuf::from);
-    println!("cargo:rerun-if-changed={}", object.display());
-    let bytes = fs::read(&object).unwrap_or_else(|_| {
+    let bytes = match env::var_os("KONEY_EBPF_OBJECT").map(PathBuf::from) {
+        Some(object) => {
+            println!("cargo:rerun-if-changed={}", object.display());
+            fs::read(&object).unwrap_or_else(|error| panic!("KONEY_EBPF_OBJECT={}: {error}", object.display()))
+        }
+        None => built(&target(&out).join("ebpf")),
+    };
+    fs::write(out.join("koney-ebpf.o"), bytes).expect("OUT_DIR is writable");
+}
+
+/// The object that xtask has left in `folder`, or nothing.
+fn built(folder: &Path) -> Vec<u8> {
+    // To cargo a file that is missing has always changed, and the agent would be built anew each time: its folder is
+    // watched instead.
+    fs::create_dir_all(folder).expect("the target folder is writable");
+    println!("cargo:rerun-if-changed={}", folder.display());
+    fs::read(folder.join("koney-ebpf.o")).unwrap_or_else(|_| {
         println!("cargo:warning=no eBPF object; run `cargo xtask build-ebpf`");
         Vec::new()
-    });
-    fs::write(out.join("koney-ebpf.o"), bytes).expect("OUT_DIR is writable");
+    })
 }
 
 /// Cargo's target folder, which only the place of our own output tells: `TARGET/[TRIPLE/]PROFILE/build/NAME/out`.
