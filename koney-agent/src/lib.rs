@@ -4,4 +4,6 @@
 
 pub mod alert;
 pub mod cluster;
+pub mod event;
+pub mod kernel;
 pub mod sink;

@@ -1,2 +1,36 @@
-//! koney
+//! koney's kernel programs: one constant-time check on every open, one full record for an open of a trap.
+//!
+//! Takes the file being opened; gives a record in the ring, or nothing; never changes what the opener may do. Built for the BPF
+//! target by `cargo xtask build-ebpf`; on any other target this is an empty program, so that the workspace checks everywhere.
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
+
+#[cfg(target_arch = "bpf")]
+mod arming;
+#[cfg(target_arch = "bpf")]
+mod capture;
+#[cfg(target_arch = "bpf")]
+mod counters;
+#[cfg(target_arch = "bpf")]
+mod hooks;
+#[cfg(target_arch = "bpf")]
+mod kernel;
+#[cfg(target_arch = "bpf")]
+mod maps;
+#[cfg(target_arch = "bpf")]
+mod open;
+
+/// Probe reads are GPL-only helpers and LSM programs must be GPL-compatible (`kernel/bpf/core.c`, `bpf_prog_is_gpl_compatible`).
+#[cfg(target_arch = "bpf")]
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// Never reached: the verifier refuses a program in which this loop could run.
+#[cfg(target_arch = "bpf")]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[cfg(not(target_arch = "bpf"))]
 fn main() {}

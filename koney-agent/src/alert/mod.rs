@@ -1,5 +1,12 @@
-//! From `Hit` to `Alert`.
+//! From `Hit` to `Alert`, and the forms that every transport shares: the sentence for people and Koney's line.
 
+pub mod line;
 pub mod model;
+mod parts;
+pub mod sentence;
+
+#[cfg(test)]
+pub(crate) mod samples;
 
 pub use model::{Alert, AlertId, Container, Operation, Owner, Process, Trap};
+pub use parts::whole_seconds;

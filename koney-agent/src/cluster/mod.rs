@@ -1,1 +1,33 @@
 //! From a manifest folder or the API server to typed snapshots.
+//!
+//! In: `DeceptionPolicy`, `DeceptionAlertSink` and `Secret` objects, today from a folder of YAML or JSON files
+//! ([`manifests`]). Out: a [`Snapshot`] of what is in force, with a [`Problem`] for everything that is not.
+//! Never: decisions. Which trap is armed where, and what a sink does without its Secret, others decide.
+
+mod choice;
+mod field;
+mod filter;
+mod glob;
+pub mod manifests;
+pub mod policy;
+mod problem;
+mod secret;
+mod selector;
+pub mod sink;
+mod snapshot;
+mod text;
+mod validate;
+#[cfg(test)]
+mod validate_tests;
+
+pub use field::FieldPath;
+pub use policy::{CaptorStrategy, DeceptionPolicy, DeceptionPolicySpec, DecoyStrategy};
+pub use problem::{Problem, Severity as ProblemSeverity};
+pub use secret::Secret;
+pub use selector::{ContainerSelector, SelectorError};
+pub use sink::{DeceptionAlertSink, DeceptionAlertSinkSpec, DynatraceSpec, Severity};
+pub use snapshot::{FileTrap, Filter, Kind, ObjectRef, Policy, SecretState, Sink, Snapshot};
+pub use validate::{Issue, Validated, policy as validate_policy, sink as validate_sink};
+
+/// The namespace in which sinks and Secrets count unless the configuration names another.
+pub const DEFAULT_NAMESPACE: &str = "koney-system";

@@ -1,0 +1,56 @@
+//! The one sentence that tells a person what happened.
+
+use super::{Alert, Owner, Trap};
+
+/// Says what was touched and where. A part that is not known is `?`, as Koney writes it.
+#[must_use]
+pub fn sentence(alert: &Alert) -> String {
+    let Trap::FilesystemHoneytoken { file_path } = &alert.trap else {
+        return "Koney alert triggered".to_owned();
+    };
+    let path = or_unknown(file_path);
+    match &alert.owner {
+        Owner::Container(container) => {
+            let (namespace, pod) = (or_unknown(&container.namespace), or_unknown(&container.pod));
+            format!("Access to honeytoken ({path}) in pod ({namespace}/{pod}) detected")
+        }
+        Owner::Host { name, .. } => {
+            format!("Access to honeytoken ({path}) on host ({}) detected", or_unknown(name))
+        }
+    }
+}
+
+fn or_unknown(part: &str) -> &str {
+    if part.is_empty() { "?" } else { part }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn names_the_pod() {
+        assert_eq!(
+            sentence(&samples::in_pod()),
+            "Access to honeytoken (/run/secrets/koney/service_token) in pod (koney-demo/koney-demo-deployment-8f9cb7b9c-q4fxl) detected"
+        );
+    }
+
+    #[test]
+    fn names_the_host() {
+        assert_eq!(
+            sentence(&samples::on_host()),
+            "Access to honeytoken (/run/secrets/koney/service_token) on host (web-1) detected"
+        );
+    }
+
+    #[test]
+    fn marks_what_is_not_known() {
+        let mut alert = samples::in_pod();
+        alert.owner = Owner::Container(super::super::Container::default());
+        assert_eq!(sentence(&alert), "Access to honeytoken (/run/secrets/koney/service_token) in pod (?/?) detected");
+        alert.trap = Trap::Unknown;
+        assert_eq!(sentence(&alert), "Koney alert triggered");
+    }
+}

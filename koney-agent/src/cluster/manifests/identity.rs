@@ -1,0 +1,122 @@
+//! Which object a document is: kind, version, namespace and name.
+
+use super::super::field::FieldPath;
+use super::super::problem::{Problem, Severity};
+use super::super::snapshot::{Kind, ObjectRef};
+use super::super::text::{nearest, quoted};
+use super::node::{Content, Node};
+use super::scope::Scope;
+
+const GROUP: &str = "research.dynatrace.com/";
+
+/// The kind; a problem of severity `Info` where it is none of ours.
+pub(super) fn kind(scope: &Scope<'_>) -> Result<Kind, Box<Problem>> {
+    let error =
+        |field: &FieldPath, reason: &str, remedy: &str| Err(scope.error(field, reason, remedy));
+    if !matches!(scope.node.content, Content::Map(_)) {
+        let reason = format!("must be a mapping, got {}", scope.node.describe());
+        return error(
+            &FieldPath::default(),
+            &reason,
+            "start it with apiVersion, kind and metadata",
+        );
+    }
+    let field = FieldPath::root("kind");
+    let Some(kind) = scope.node.text("kind") else {
+        return error(
+            &field,
+            "is required",
+            "write the object's kind, for example DeceptionPolicy",
+        );
+    };
+    let kinds = [Kind::Policy, Kind::Sink, Kind::Secret];
+    if let Some(kind) = kinds.into_iter().find(|known| known.as_str() == kind) {
+        return Ok(kind);
+    }
+    if scope
+        .node
+        .text("apiVersion")
+        .is_some_and(|version| version.starts_with(GROUP))
+    {
+        let remedy = nearest(kind, kinds.map(Kind::as_str)).map_or_else(
+            || "use DeceptionPolicy or DeceptionAlertSink".to_owned(),
+            |name| format!("did you mean {name}?"),
+        );
+        return error(&field, &format!("unknown kind {}", quoted(kind)), &remedy);
+    }
+    let reason = format!(
+        "{} is ignored: it is no policy, sink or Secret",
+        quoted(kind)
+    );
+    Err(Box::new(scope.problem(Severity::Info, &field, &reason, "")))
+}
+
+/// Whether the version is the one that is understood.
+pub(super) fn version(scope: &Scope<'_>, kind: Kind) -> Result<(), Box<Problem>> {
+    let field = FieldPath::root("apiVersion");
+    let expected = kind.api_version();
+    match scope.node.text("apiVersion") {
+        Some(given) if given == expected => Ok(()),
+        Some(given) => {
+            let reason = format!("unknown version {}, expected {expected}", quoted(given));
+            Err(scope.error(&field, &reason, &format!("write apiVersion: {expected}")))
+        }
+        None => Err(scope.error(
+            &field,
+            "is required",
+            &format!("write apiVersion: {expected}"),
+        )),
+    }
+}
+
+/// Name and namespace. `kubectl` would put an object without a namespace into that of its context;
+/// the context here is the agent's.
+pub(super) fn object(
+    scope: &Scope<'_>,
+    kind: Kind,
+    agent_namespace: &str,
+) -> Result<ObjectRef, Box<Problem>> {
+    let path = FieldPath::root("metadata");
+    let metadata = scope.node.get("metadata");
+    let read = |key: &str, limit: usize| match metadata.and_then(|metadata| metadata.get(key)) {
+        None => Ok(None),
+        Some(Node {
+            content: Content::Text(text),
+            ..
+        }) if is_dns_name(text, limit) => Ok(Some(text.clone())),
+        Some(node) => {
+            let got = match &node.content {
+                Content::Text(text) => quoted(text),
+                _ => node.describe().to_owned(),
+            };
+            let reason = format!("must be a DNS name of at most {limit} characters, got {got}");
+            let remedy = "use lower-case letters, digits, - and .";
+            Err(scope.error(&path.key(key), &reason, remedy))
+        }
+    };
+    let name = read("name", 253)?
+        .ok_or_else(|| scope.error(&path.key("name"), "is required", "name the object"))?;
+    let namespace = match kind {
+        Kind::Policy => None,
+        Kind::Sink | Kind::Secret => {
+            Some(read("namespace", 63)?.unwrap_or_else(|| agent_namespace.to_owned()))
+        }
+    };
+    Ok(ObjectRef {
+        kind,
+        namespace,
+        name,
+    })
+}
+
+fn is_dns_name(name: &str, limit: usize) -> bool {
+    let edge = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    name.len() <= limit
+        && name.split('.').all(|label| {
+            let label = label.as_bytes();
+            let inside = |byte: &u8| edge(Some(byte)) || *byte == b'-';
+            edge(label.first()) && edge(label.last()) && label.iter().all(inside)
+        })
+}

@@ -1,0 +1,8 @@
+//! From raw bytes to `Observation`: typed, total, never panics. Knows nothing of anything else.
+
+mod decode;
+mod observation;
+mod text;
+
+pub use decode::{DecodeError, decode};
+pub use observation::{Check, Observation, Operation, Origin, Parent, Subject};

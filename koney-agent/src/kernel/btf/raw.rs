@@ -1,0 +1,198 @@
+//! The type section as an index: id to position, struct name to ids.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+const MAGIC: u16 = 0xEB9F;
+const HEADER_LEN: usize = 24;
+const TYPE_LEN: usize = 12;
+
+pub(super) const KIND_INT: u32 = 1;
+pub(super) const KIND_PTR: u32 = 2;
+pub(super) const KIND_ARRAY: u32 = 3;
+pub(super) const KIND_STRUCT: u32 = 4;
+pub(super) const KIND_UNION: u32 = 5;
+pub(super) const KIND_ENUM: u32 = 6;
+pub(super) const KIND_TYPEDEF: u32 = 8;
+pub(super) const KIND_VOLATILE: u32 = 9;
+pub(super) const KIND_CONST: u32 = 10;
+pub(super) const KIND_RESTRICT: u32 = 11;
+pub(super) const KIND_TYPE_TAG: u32 = 18;
+pub(super) const KIND_ENUM64: u32 = 19;
+
+/// The bytes are not BTF; fatal for eBPF detection, the operator acts.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum BtfError {
+    /// Too short, or the magic number is missing.
+    #[error("not BTF of this machine's byte order")]
+    Header,
+    /// A section reaches beyond the end.
+    #[error("the {0} section reaches beyond the end")]
+    Section(&'static str),
+    /// A type reaches beyond its section, or is of a kind this reader does not know.
+    #[error("type {id} at byte {position} is cut off or of unknown kind {kind}")]
+    Type {
+        /// Type id.
+        id: u32,
+        /// Position in the type section.
+        position: usize,
+        /// `BTF_INFO_KIND`.
+        kind: u32,
+    },
+}
+
+/// Parsed BTF.
+pub struct Btf {
+    types: Vec<u8>,
+    strings: Vec<u8>,
+    /// Position of each type; id 0 is `void`.
+    positions: Vec<u32>,
+    /// Structs, unions and enums by name.
+    named: HashMap<Vec<u8>, Vec<u32>>,
+}
+
+/// One type's fixed part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Type {
+    pub(super) name: u32,
+    pub(super) kind: u32,
+    pub(super) count: u32,
+    pub(super) kind_flag: bool,
+    /// Size in bytes, or the id of the type referred to.
+    pub(super) size_or_type: u32,
+    /// Where the variable part starts.
+    pub(super) body: usize,
+}
+
+impl Btf {
+    /// Reads and indexes the bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BtfError> {
+        if u16_at(bytes, 0) != Some(MAGIC) {
+            return Err(BtfError::Header);
+        }
+        let field = |position| u32_at(bytes, position).ok_or(BtfError::Header);
+        let header_len = field(4)? as usize;
+        if header_len < HEADER_LEN {
+            return Err(BtfError::Header);
+        }
+        let section = |name, offset: u32, length: u32| {
+            let start = header_len.checked_add(offset as usize).ok_or(BtfError::Section(name))?;
+            let end = start.checked_add(length as usize).ok_or(BtfError::Section(name))?;
+            bytes.get(start..end).ok_or(BtfError::Section(name))
+        };
+        let types = section("type", field(8)?, field(12)?)?.to_vec();
+        let strings = section("string", field(16)?, field(20)?)?.to_vec();
+        let mut btf = Self { types, strings, positions: vec![0], named: HashMap::new() };
+        btf.index()?;
+        Ok(btf)
+    }
+
+    fn index(&mut self) -> Result<(), BtfError> {
+        let mut position = 0;
+        while position < self.types.len() {
+            let id = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
+            let kind = u32_at(&self.types, position + 4).map_or(0, |info| info >> 24 & 0x1F);
+            let cut = BtfError::Type { id, position, kind };
+            let Some(found) = self.type_at(position) else { return Err(cut) };
+            let Some(length) = body_len(found) else { return Err(cut) };
+            let end = found.body.saturating_add(length);
+            if end > self.types.len() {
+                return Err(cut);
+            }
+            self.positions.push(u32::try_from(position).unwrap_or(u32::MAX));
+            if matches!(found.kind, KIND_STRUCT | KIND_UNION | KIND_ENUM | KIND_ENUM64)
+                && let name = self.string(found.name)
+                && !name.is_empty()
+            {
+                let name = name.to_vec();
+                self.named.entry(name).or_default().push(id);
+            }
+            position = end;
+        }
+        Ok(())
+    }
+
+    pub(super) fn ids_named(&self, name: &str) -> &[u32] {
+        self.named.get(name.as_bytes()).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn get(&self, id: u32) -> Option<Type> {
+        if id == 0 {
+            return None;
+        }
+        self.type_at(*self.positions.get(id as usize)? as usize)
+    }
+
+    /// The 32-bit word `index` of a type's variable part.
+    pub(super) fn word(&self, found: Type, index: usize) -> Option<u32> {
+        u32_at(&self.types, found.body.checked_add(index.checked_mul(4)?)?)
+    }
+
+    /// A name, without its NUL; empty where the offset leads nowhere.
+    pub(super) fn string(&self, offset: u32) -> &[u8] {
+        let tail = self.strings.get(offset as usize..).unwrap_or(&[]);
+        let end = tail.iter().position(|byte| *byte == 0).unwrap_or(tail.len());
+        tail.get(..end).unwrap_or(&[])
+    }
+
+    fn type_at(&self, position: usize) -> Option<Type> {
+        let info = u32_at(&self.types, position.checked_add(4)?)?;
+        Some(Type {
+            name: u32_at(&self.types, position)?,
+            kind: info >> 24 & 0x1F,
+            count: info & 0xFFFF,
+            kind_flag: info >> 31 != 0,
+            size_or_type: u32_at(&self.types, position.checked_add(8)?)?,
+            body: position + TYPE_LEN,
+        })
+    }
+}
+
+/// Bytes after the fixed part, `None` for an unknown kind.
+fn body_len(found: Type) -> Option<usize> {
+    let count = found.count as usize;
+    Some(match found.kind {
+        KIND_INT | 14 | 17 => 4,
+        KIND_PTR | 7 | KIND_TYPEDEF..=KIND_RESTRICT | 12 | 16 | KIND_TYPE_TAG => 0,
+        KIND_ARRAY => 12,
+        KIND_STRUCT | KIND_UNION | 15 | KIND_ENUM64 => 12 * count,
+        KIND_ENUM | 13 => 8 * count,
+        _ => return None,
+    })
+}
+
+fn u16_at(bytes: &[u8], position: usize) -> Option<u16> {
+    let word = bytes.get(position..position.checked_add(2)?)?;
+    Some(u16::from_ne_bytes(word.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], position: usize) -> Option<u32> {
+    let word = bytes.get(position..position.checked_add(4)?)?;
+    Some(u32::from_ne_bytes(word.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::synthetic::Builder, *};
+
+    #[test]
+    fn every_truncation_is_an_error_and_none_panics() {
+        let mut builder = Builder::default();
+        let int = builder.int("unsigned int", 4);
+        builder.structure("inode", 16, &[("i_ino", int, 0), ("i_gen", int, 32)]);
+        let bytes = builder.build();
+        assert!(Btf::parse(&bytes).is_ok());
+        for length in 0..bytes.len() {
+            assert!(Btf::parse(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_named() {
+        let mut builder = Builder::default();
+        builder.raw(&[0, 31 << 24, 0]);
+        let error = Btf::parse(&builder.build()).map(|_| ()).expect_err("kind 31 does not exist");
+        assert_eq!(error, BtfError::Type { id: 1, position: 0, kind: 31 });
+    }
+}

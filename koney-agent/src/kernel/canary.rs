@@ -1,0 +1,43 @@
+//! A file of the agent's own that it touches to see that it would see.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
+
+use koney_common::{TrapKey, identity::CANARY_TRAP};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use super::{
+    arm::{ArmError, Armory},
+    open,
+};
+
+/// An anonymous file: it needs no writable disk and nobody else can open it by a name.
+pub(super) struct Canary {
+    file: OwnedFd,
+    key: Option<TrapKey>,
+}
+
+impl Canary {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { file: memfd_create("koney-canary", MemfdFlags::CLOEXEC)?, key: None })
+    }
+
+    /// Arms the file, which already needs a program that fires.
+    pub(super) fn arm(&mut self, armory: &Armory) -> Result<(), ArmError> {
+        self.key = armory.arm_found(CANARY_TRAP, self.file.as_fd())?.first().copied();
+        Ok(())
+    }
+
+    /// Touches the file; its record must follow.
+    pub(super) fn touch(&self) -> io::Result<()> {
+        open::reopen(&self.file).map(drop)
+    }
+}
+
+/// The record is that of the canary.
+#[must_use]
+pub const fn is_canary(trap: u32) -> bool {
+    trap == CANARY_TRAP
+}

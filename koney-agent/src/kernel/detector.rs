@@ -1,0 +1,243 @@
+//! The detector: loads, attaches what fires, arms, counts.
+
+use std::{
+    fs, io,
+    os::fd::AsFd as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aya::maps::{HashMap, Map, MapData, PerCpuArray};
+use koney_common::{Record, TrapKey, offsets::Config, record::RECORD_LEN};
+use tracing::{info, warn};
+
+use super::{
+    arm::{Armory, Job},
+    btf::Btf,
+    canary::{self, Canary},
+    counters::Counts,
+    diagnostics,
+    environment::{self, Environment},
+    error::{Attempt, Attempts, KernelError},
+    gate::Gate,
+    load::Programs,
+    method::{self, Choice, Method},
+    offsets,
+    ring::Ring,
+    workers::{Outcome, Workers},
+};
+
+/// Ring size in bytes; must equal the map's definition in koney-ebpf.
+const RING_BYTES: usize = 4 << 20;
+/// How long the canary's record may take.
+const CANARY_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Attach method.
+    pub attach: Choice,
+    /// Have the programs log (for diagnosis; off unless asked for).
+    pub diagnostics: bool,
+}
+
+/// What was tried and what holds.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The kernel.
+    pub environment: Environment,
+    /// The method in force.
+    pub method: Method,
+    /// Methods that were tried before it.
+    pub failed: Attempts,
+    /// Accesses can be missed, and why.
+    pub degraded: Option<&'static str>,
+}
+
+/// eBPF detection, attached and seen to fire.
+pub struct Detector {
+    programs: Programs,
+    armory: Arc<Armory>,
+    workers: Workers,
+    counters: PerCpuArray<MapData, u64>,
+    canary: Canary,
+    report: Report,
+    /// Programs are loaded with the descriptor numbers of their maps, a later `reattach` included.
+    _maps: [MapData; 2],
+}
+
+impl Detector {
+    /// Loads the programs and attaches the first method whose canary comes back. Must be called inside a tokio runtime; blocks for
+    /// up to a second per method.
+    pub fn start(options: Options) -> Result<(Self, Ring), KernelError> {
+        environment::require_privilege()?;
+        let environment = Environment::read();
+        let bytes = fs::read("/sys/kernel/btf/vmlinux").map_err(KernelError::NoBtf)?;
+        let (layout, problems) = offsets::resolve(&Btf::parse(&bytes)?);
+        drop(bytes);
+        offsets::require_identity(&layout)?;
+        offsets::report(&problems);
+        let mut programs = Programs::load(layout, config(), options.diagnostics)?;
+        if options.diagnostics {
+            diagnostics::forward(programs.ebpf_mut());
+        }
+        let (gate_map, gate) = gate(&mut programs)?;
+        let armory = Arc::new(Armory::new(gate, programs.map("ARMING")?, programs.map::<HashMap<_, _, _>>("TRAPS")?));
+        let counters = programs.map("COUNTERS")?;
+        let (ring_map, mut ring) = ring(&mut programs)?;
+        let mut canary = Canary::new().map_err(KernelError::Canary)?;
+        let (method, failed) = attach_first(options.attach, &environment, &mut programs, &armory, &mut canary, &mut ring)?;
+        let degraded = method.degraded(&environment);
+        let report = Report { environment, method, failed, degraded };
+        report.log();
+        let workers = Workers::new(Arc::clone(&armory));
+        Ok((Self { programs, armory, workers, counters, canary, report, _maps: [gate_map, ring_map] }, ring))
+    }
+
+    /// What is attached.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Arms each path; one outcome per job, in their order. A path that hangs is given up after some seconds.
+    pub async fn arm(&self, jobs: Vec<Job>) -> Vec<Outcome> {
+        self.workers.arm(jobs).await
+    }
+
+    /// Removes a key.
+    pub fn disarm(&self, key: TrapKey) {
+        self.armory.disarm(key);
+    }
+
+    /// Touches the canary: its record must come out of the ring within a second.
+    pub fn touch_canary(&self) -> io::Result<()> {
+        self.canary.touch()
+    }
+
+    /// What was seen, emitted, dropped and missed so far.
+    pub fn counts(&self) -> io::Result<Counts> {
+        Counts::read(&self.counters, self.programs.program_fd())
+    }
+
+    /// Attaches again, for a canary that stayed away: somebody may have removed the link or the entry.
+    pub fn reattach(&mut self, choice: Choice, ring: &mut Ring) -> Result<(), KernelError> {
+        let Self { programs, armory, canary, report, .. } = self;
+        let (method, failed) = attach_first(choice, &report.environment, programs, armory, canary, ring)?;
+        report.method = method;
+        report.failed = failed;
+        report.degraded = method.degraded(&report.environment);
+        report.log();
+        Ok(())
+    }
+}
+
+impl Report {
+    fn log(&self) {
+        let kernel = self.environment.release.as_str();
+        info!(kernel, method = %self.method, tried_before = %self.failed, "watching opens; the canary was seen");
+        if let Some(reason) = self.degraded {
+            warn!(kernel, method = %self.method, reason, "detection is degraded");
+        }
+    }
+}
+
+fn attach_first(
+    choice: Choice,
+    environment: &Environment,
+    programs: &mut Programs,
+    armory: &Armory,
+    canary: &mut Canary,
+    ring: &mut Ring,
+) -> Result<(Method, Attempts), KernelError> {
+    let mut failed = Attempts::default();
+    for method in method::order(choice, environment) {
+        match programs.attach(method).and_then(|()| fires(armory, canary, ring)) {
+            Ok(()) => return Ok((method, failed)),
+            Err(reason) => {
+                programs.detach();
+                failed.0.push(Attempt { method, reason });
+            }
+        }
+    }
+    Err(KernelError::NoMethod(failed))
+}
+
+/// A method counts only when it has fired: loading and attaching succeed on kernels that never call the program.
+fn fires(armory: &Armory, canary: &mut Canary, ring: &mut Ring) -> Result<(), String> {
+    canary.arm(armory).map_err(|error| format!("attached, but the canary {error}"))?;
+    canary.touch().map_err(|error| format!("the canary cannot be opened: {error}"))?;
+    let started = Instant::now();
+    let mut seen = false;
+    while started.elapsed() < CANARY_DEADLINE {
+        ring.drain(usize::MAX, |record| seen |= trap_of(record).is_some_and(canary::is_canary));
+        ring.publish();
+        if seen {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Err("attached, but the canary's record did not arrive".to_owned())
+}
+
+fn trap_of(record: &[u8]) -> Option<u32> {
+    if record.len() != RECORD_LEN {
+        return None;
+    }
+    let start = std::mem::offset_of!(Record, trap);
+    Some(u32::from_ne_bytes(record.get(start..start + 4)?.try_into().ok()?))
+}
+
+fn gate(programs: &mut Programs) -> Result<(MapData, Gate), KernelError> {
+    let Map::Array(data) = programs.take_map("GATE")? else {
+        return Err(KernelError::Load("GATE is not an array".to_owned()));
+    };
+    let gate = Gate::map(data.fd()).map_err(|source| KernelError::Map { what: "gate", source })?;
+    Ok((data, gate))
+}
+
+fn ring(programs: &mut Programs) -> Result<(MapData, Ring), KernelError> {
+    let failed = |source| KernelError::Map { what: "ring", source };
+    let Map::RingBuf(data) = programs.take_map("RECORDS")? else {
+        return Err(KernelError::Load("RECORDS is not a ring".to_owned()));
+    };
+    let fd = data.fd().as_fd().try_clone_to_owned().map_err(failed)?;
+    let ring = Ring::map(fd, RING_BYTES).map_err(failed)?;
+    Ok((data, ring))
+}
+
+fn config() -> Config {
+    // On cgroup v1 (or a hybrid without controllers on the v2 side) the memory controller hangs on a v1 hierarchy.
+    let v2_memory =
+        fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|list| list.split_whitespace().any(|c| c == "memory"));
+    let v1_memory = fs::read_to_string("/proc/cgroups").is_ok_and(|table| memory_on_v1(&table));
+    Config { agent_pid_ns: pid_namespace(), cgroup_v1: u32::from(!v2_memory && v1_memory) }
+}
+
+/// The memory controller's line of `/proc/cgroups`: a hierarchy other than 0 is a mounted v1 one.
+fn memory_on_v1(table: &str) -> bool {
+    table.lines().filter_map(|line| line.strip_prefix("memory\t")).any(|rest| !rest.starts_with("0\t"))
+}
+
+/// The inode number that names the agent's pid namespace; the kernel uses 32 bits of it (`ns_common.inum`).
+fn pid_namespace() -> u32 {
+    rustix::fs::stat("/proc/self/ns/pid").ok().and_then(|status| u32::try_from(status.st_ino).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_controllers_hierarchy_decides() {
+        let header = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
+        assert!(memory_on_v1(&format!("{header}cpu\t3\t1\t1\nmemory\t4\t1\t1\n")));
+        assert!(!memory_on_v1(&format!("{header}memory\t0\t57\t1\n")));
+        assert!(!memory_on_v1(header));
+    }
+
+    #[test]
+    fn the_pid_namespace_has_a_number() {
+        assert_ne!(pid_namespace(), 0);
+    }
+}

@@ -1,0 +1,85 @@
+//! The gate, mapped: the byte per slot that the programs look at first, and the count of arming requests under way.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicU8, AtomicU32, Ordering},
+};
+
+use koney_common::{TrapKey, identity};
+use rustix::mm::{MapFlags, ProtFlags};
+
+/// The map's only value, shared with the programs.
+pub(super) struct Gate {
+    value: NonNull<identity::Gate>,
+}
+
+// SAFETY: the mapping is process-wide and every access to it is atomic.
+unsafe impl Send for Gate {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Gate {}
+
+impl Gate {
+    pub(super) fn map(fd: impl AsFd) -> io::Result<Self> {
+        let flags = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; a mapping shorter than the map is refused
+        // by nobody and a longer one by the kernel (`kernel/bpf/arraymap.c`, `array_map_mmap`).
+        let address = unsafe {
+            rustix::mm::mmap(std::ptr::null_mut(), size_of::<identity::Gate>(), flags, MapFlags::SHARED, fd.as_fd(), 0)
+        }?;
+        let value = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { value })
+    }
+
+    /// Makes the programs ask who is arming, until the guard is dropped.
+    pub(super) fn arming(&self) -> ArmingGuard<'_> {
+        self.requests().fetch_add(1, Ordering::SeqCst);
+        ArmingGuard { gate: self }
+    }
+
+    /// Lets opens of the key's slot through to the table.
+    pub(super) fn open(&self, key: TrapKey) {
+        self.slot(key).store(1, Ordering::SeqCst);
+    }
+
+    /// Nothing is armed in the key's slot any more.
+    pub(super) fn close(&self, key: TrapKey) {
+        self.slot(key).store(0, Ordering::SeqCst);
+    }
+
+    fn requests(&self) -> &AtomicU32 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).arming };
+        // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU32::from_ptr(field) }
+    }
+
+    fn slot(&self, key: TrapKey) -> &AtomicU8 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let slots = unsafe { &raw mut (*self.value.as_ptr()).slots }.cast::<u8>();
+        // SAFETY: `TrapKey::slot` is below the number of slots.
+        let byte = unsafe { slots.add(key.slot()) };
+        // SAFETY: initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU8::from_ptr(byte) }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // SAFETY: the range that `map` obtained; no reference into it outlives `self`. The result is of no use: there is nothing
+        // left to do with the mapping.
+        let _unmapped = unsafe { rustix::mm::munmap(self.value.as_ptr().cast(), size_of::<identity::Gate>()) };
+    }
+}
+
+/// An arming request is under way.
+pub(super) struct ArmingGuard<'a> {
+    gate: &'a Gate,
+}
+
+impl Drop for ArmingGuard<'_> {
+    fn drop(&mut self) {
+        self.gate.requests().fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,32 @@
+//! The kernel side, from the agent: takes paths to arm, gives raw records, counters and a report of what is attached.
+//!
+//! Knows nothing of Kubernetes or alerts. The only room with `unsafe`.
+
+mod arm;
+pub mod btf;
+mod canary;
+mod counters;
+mod detector;
+mod diagnostics;
+mod environment;
+mod error;
+mod gate;
+mod load;
+mod method;
+mod object;
+mod offsets;
+mod open;
+mod pod;
+mod ring;
+mod workers;
+
+pub use arm::{ArmError, Job};
+pub use canary::is_canary;
+pub use counters::Counts;
+pub use detector::{Detector, Options, Report};
+pub use environment::{Environment, Preemption};
+pub use error::{Attempt, Attempts, KernelError};
+pub use method::{Choice, Method};
+pub use open::OpenError;
+pub use ring::Ring;
+pub use workers::Outcome;

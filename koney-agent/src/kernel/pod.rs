@@ -1,0 +1,31 @@
+//! The shared records as aya sees them: `Pod` is foreign and so are the records, hence one transparent wrapper each.
+
+use koney_common::{ArmRequest, Offsets, TrapEntry, TrapKey, offsets::Config};
+
+macro_rules! plain_data {
+    ($($(#[$doc:meta])* $name:ident($of:ty);)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy)]
+            #[repr(transparent)]
+            pub(super) struct $name(pub(super) $of);
+
+            // SAFETY: `repr(transparent)` over a `repr(C)` struct of integers without implicit padding (sizes asserted in
+            // koney-common): every byte is initialised, any bytes are a valid value, and there are no pointers.
+            unsafe impl aya::Pod for $name {}
+        )+
+    };
+}
+
+plain_data! {
+    /// Key of the trap table.
+    Key(TrapKey);
+    /// Value of the trap table.
+    Entry(TrapEntry);
+    /// Value of the arming table.
+    Request(ArmRequest);
+    /// Frozen read-only data.
+    Layout(Offsets);
+    /// Frozen read-only data.
+    Settings(Config);
+}

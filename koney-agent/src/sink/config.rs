@@ -1,0 +1,111 @@
+//! What a sink is told: who it is and where its alerts go.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Transport, dynatrace};
+
+/// Names one sink: namespace and name of its resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SinkId {
+    /// Namespace of the resource; empty for a sink that no resource describes.
+    pub namespace: String,
+    /// Name of the resource.
+    pub name: String,
+}
+
+/// One sink as it is wanted now.
+#[derive(Debug)]
+pub struct SinkConfig {
+    /// Which sink.
+    pub id: SinkId,
+    /// Where its alerts go, or why that is not known. A sink with an error exists and keeps its alerts.
+    pub target: Result<Target, ConfigError>,
+}
+
+/// A receiver, with all that is needed to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Security events of a Dynatrace environment.
+    Dynatrace(dynatrace::Config),
+}
+
+/// A sink cannot be configured. Final until its resource or Secret changes; the operator who owns them acts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The resource names no receiver.
+    #[error("sink {sink}: the resource names no receiver; set `spec.dynatrace.secretName` to a Secret of its namespace")]
+    NoReceiver {
+        /// Which sink.
+        sink: SinkId,
+    },
+    /// There is no such Secret.
+    #[error(
+        "sink {sink}: Secret `{secret}` was not found; create it in the namespace of the sink, with the keys `apiUrl` and `apiToken`"
+    )]
+    SecretMissing {
+        /// Which sink.
+        sink: SinkId,
+        /// Name of the Secret.
+        secret: String,
+    },
+    /// The Secret lacks a key, or its value is empty.
+    #[error("sink {sink}: Secret `{secret}` has no value under the key `{key}`; add it")]
+    KeyMissing {
+        /// Which sink.
+        sink: SinkId,
+        /// Name of the Secret.
+        secret: String,
+        /// Name of the key.
+        key: &'static str,
+    },
+    /// The value of a key cannot be used. Its text is not repeated here: it may be, or hold, a credential.
+    #[error("sink {sink}: the key `{key}` of Secret `{secret}` cannot be used: {problem}")]
+    KeyInvalid {
+        /// Which sink.
+        sink: SinkId,
+        /// Name of the Secret.
+        secret: String,
+        /// Name of the key.
+        key: &'static str,
+        /// What is wrong and how to mend it.
+        problem: String,
+    },
+}
+
+impl Target {
+    pub(super) fn transport(&self) -> Arc<dyn Transport> {
+        match self {
+            Self::Dynatrace(config) => Arc::new(dynatrace::Client::new(config.clone())),
+        }
+    }
+}
+
+impl ConfigError {
+    /// Whether the credentials were taken away, so that the ones known before must not be used any more. A value that is merely
+    /// wrong is a slip: the last good one goes on meanwhile.
+    pub(super) fn withdraws(&self) -> bool {
+        match self {
+            Self::NoReceiver { .. } | Self::SecretMissing { .. } | Self::KeyMissing { .. } => true,
+            Self::KeyInvalid { .. } => false,
+        }
+    }
+}
+
+impl SinkId {
+    /// Names the sink of a resource.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for SinkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.namespace.is_empty() {
+            write!(formatter, "{}/", self.namespace)?;
+        }
+        formatter.write_str(&self.name)
+    }
+}

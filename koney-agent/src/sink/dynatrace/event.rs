@@ -1,0 +1,200 @@
+//! The security event: one flat JSON object per alert.
+//!
+//! The specified keys come first and in the specified order, koney's own follow. Absent values are left out, never null. Of the
+//! values only risk score, pid and uid are numbers.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use super::Severity;
+use crate::alert::sentence::sentence;
+use crate::alert::{Alert, Container, Owner, Process, Trap, whole_seconds};
+use crate::sink::Form;
+
+/// Bytes of one value. Dynatrace publishes no limit for security events; its sibling APIs take this much.
+const LONGEST_VALUE: usize = 4096;
+/// Bytes of one value after the receiver called the event too large.
+const LONGEST_VALUE_IN_SHORT: usize = 256;
+/// Events older than a day are dropped after a 202; an hour is left for clocks and queues on the way.
+const WINDOW: SignedDuration = SignedDuration::from_hours(23);
+/// What the kernel stores as login user of a process that nobody logged in for.
+const NO_LOGIN: u32 = u32::MAX;
+
+/// The keys and values in the order in which they are sent.
+#[derive(Debug)]
+pub(super) struct Event {
+    fields: Vec<(&'static str, Value)>,
+    longest_value: usize,
+}
+
+#[derive(Debug)]
+enum Value {
+    Text(String),
+    Integer(u32),
+    Decimal(f64),
+}
+
+impl Event {
+    pub(super) fn new(alert: &Alert, severity: Severity, form: Form, now: Timestamp) -> Self {
+        let longest_value = match form {
+            Form::Full => LONGEST_VALUE,
+            Form::Short => LONGEST_VALUE_IN_SHORT,
+        };
+        let mut event = Self { fields: Vec::with_capacity(64), longest_value };
+        let age = now.duration_since(alert.time);
+        let late = age > WINDOW;
+        event.text("timestamp", if late { whole_seconds(now) } else { alert.time_in_seconds() });
+        event.trap(alert);
+        event.finding(alert, severity);
+        event.place(alert);
+        if let Some(process) = &alert.process {
+            event.process(process);
+        }
+        event.object(alert);
+        event.extras(alert);
+        if late {
+            event.text("koney.delivery.delayed_seconds", age.as_secs().to_string());
+        }
+        event
+    }
+
+    fn trap(&mut self, alert: &Alert) {
+        self.maybe("koney.deception_policy_name", alert.policy.as_deref());
+        self.text("koney.trap_type", alert.trap.koney_type());
+        if let Trap::FilesystemHoneytoken { file_path } = &alert.trap {
+            self.text("koney.metadata.file_path", file_path);
+        }
+    }
+
+    fn finding(&mut self, alert: &Alert, severity: Severity) {
+        let sentence = sentence(alert);
+        self.text("event.kind", "SECURITY_EVENT");
+        self.text("event.type", "DETECTION_FINDING");
+        self.text("event.name", "Detection finding event");
+        self.text("event.provider", "Koney");
+        self.text("event.version", "2025-07-18");
+        self.text("event.id", alert.id.as_str());
+        self.text("event.description", &sentence);
+        self.text("finding.type", "KONEY_ALERT");
+        self.text("finding.id", alert.id.as_str());
+        self.text("finding.title", &sentence);
+        self.text("finding.description", &sentence);
+        self.text("finding.time.created", alert.time_in_seconds());
+        self.text("finding.severity", severity.level());
+        self.text("dt.security.risk.level", severity.level());
+        self.fields.push(("dt.security.risk.score", Value::Decimal(severity.score())));
+        self.text("product.name", "Koney");
+        self.text("product.vendor", "Dynatrace Research");
+    }
+
+    fn place(&mut self, alert: &Alert) {
+        let container = container(alert);
+        self.maybe("k8s.namespace.name", container.map(|container| container.namespace.as_str()));
+        self.maybe("k8s.node.name", alert.node_name());
+        self.maybe("k8s.pod.name", container.map(|container| container.pod.as_str()));
+        self.maybe("k8s.container.name", container.map(|container| container.name.as_str()));
+        self.maybe("k8s.container.id", container.map(|container| container.id.as_str()));
+    }
+
+    fn process(&mut self, process: &Process) {
+        if let Some((directory, name)) = process.executable.as_deref().and_then(split_path) {
+            self.text("process.executable.name", name);
+            self.text("process.executable.path", directory);
+        }
+        self.maybe("process.executable.arguments", process.arguments.as_deref());
+        self.fields.push(("process.pid", Value::Integer(process.pid)));
+        if let Some(uid) = process.uid {
+            self.fields.push(("process.uid", Value::Integer(uid)));
+        }
+        self.maybe("process.cwd", process.cwd.as_deref());
+    }
+
+    fn object(&mut self, alert: &Alert) {
+        match &alert.owner {
+            Owner::Container(container) => {
+                self.text("object.type", "KUBERNETES_CONTAINER_ID");
+                self.text("object.id", &container.id);
+                self.text("object.name", &container.name);
+            }
+            Owner::Host { machine_id, .. } => {
+                self.text("object.type", "HOST");
+                self.maybe("object.id", machine_id.as_deref());
+                self.maybe("object.name", alert.node_name());
+            }
+        }
+    }
+
+    fn extras(&mut self, alert: &Alert) {
+        self.text("event.start", format!("{:.9}", alert.time));
+        self.maybe("koney.accessed_path", alert.accessed_path.as_deref());
+        self.text("koney.operation", alert.operation.as_str());
+        self.text("koney.detector", alert.detector);
+        if let Some(process) = &alert.process {
+            self.process_extras(process);
+        }
+        self.maybe("rule.id", alert.policy.as_deref());
+        self.maybe("rule.name", alert.policy.as_deref());
+    }
+
+    fn process_extras(&mut self, process: &Process) {
+        self.maybe("koney.process.executable", process.executable.as_deref());
+        self.maybe("koney.process.tid", process.tid.map(|tid| tid.to_string()));
+        self.maybe("koney.process.gid", process.gid.map(|gid| gid.to_string()));
+        self.maybe("koney.process.login_uid", process.login_uid.filter(|uid| *uid != NO_LOGIN).map(|uid| uid.to_string()));
+        self.maybe("koney.process.capabilities", process.capabilities.map(|bits| format!("{bits:016x}")));
+        self.maybe("koney.process.comm", process.comm.as_deref());
+        self.maybe("koney.process.start_time", process.started.map(|time| format!("{time:.9}")));
+        self.maybe("koney.process.arguments_truncated", process.arguments_truncated.then_some("true"));
+        self.maybe("koney.process.parent.pid", process.parent_pid.map(|pid| pid.to_string()));
+        self.maybe("koney.process.parent.comm", process.parent_comm.as_deref());
+    }
+
+    fn maybe(&mut self, key: &'static str, value: Option<impl Into<String>>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    fn text(&mut self, key: &'static str, value: impl Into<String>) {
+        let mut value = value.into();
+        value.truncate(value.floor_char_boundary(self.longest_value));
+        if !value.is_empty() {
+            self.fields.push((key, Value::Text(value)));
+        }
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
+        for (key, value) in &self.fields {
+            match value {
+                Value::Text(text) => map.serialize_entry(key, text)?,
+                Value::Integer(number) => map.serialize_entry(key, number)?,
+                Value::Decimal(number) => map.serialize_entry(key, number)?,
+            }
+        }
+        map.end()
+    }
+}
+
+fn container(alert: &Alert) -> Option<&Container> {
+    match &alert.owner {
+        Owner::Container(container) => Some(container),
+        Owner::Host { .. } => None,
+    }
+}
+
+/// Directory and file name, as Koney splits them: `/cat` lies in `/`, `cat` in `.`.
+fn split_path(path: &str) -> Option<(&str, &str)> {
+    match path.rsplit_once('/') {
+        Some(("", name)) => Some(("/", name)),
+        Some(split) => Some(split),
+        None if path.is_empty() => None,
+        None => Some((".", path)),
+    }
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

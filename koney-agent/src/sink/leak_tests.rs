@@ -1,0 +1,75 @@
+//! Everything is logged, and the token is not in it.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing_subscriber::filter::LevelFilter;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::dynatrace::{Config, Resource, Severity};
+use super::*;
+use crate::alert::samples;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Tests beside it decide which log statements are switched off, so it runs without them.
+#[test]
+fn no_log_line_holds_the_token() {
+    alone::passes("sink::leak_tests::with_everything_logged", &[]);
+}
+
+#[tokio::test]
+#[ignore = "run by `no_log_line_holds_the_token`"]
+async fn with_everything_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let server = MockServer::start().await;
+    let echo = serde_json::json!({"error": {"message": "Authorization: Api-Token dt0c01.PUBLIC.VERYSECRET"}});
+    for status in [500, 413, 400] {
+        let template = ResponseTemplate::new(status).set_body_json(&echo);
+        Mock::given(method("POST")).respond_with(template).up_to_n_times(1).mount(&server).await;
+    }
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&server).await;
+
+    let tick = Schedule { first: Duration::from_millis(1), cap: Duration::from_millis(1) };
+    let sinks = SinkSet::new(Settings { capacity: 10, schedules: Schedules { fast: tick, slow: tick } });
+    let id = SinkId::new("koney-system", "prod");
+    let resource = Resource { sink: &id, secret: "tenant", severity: Severity::High, allow_http: true };
+    let uri = server.uri();
+    let config = Config::new(resource, |key| match key {
+        "apiUrl" => Some(uri.as_bytes()),
+        "apiToken" => Some(b"dt0c01.PUBLIC.VERYSECRET"),
+        _ => None,
+    });
+    sinks.reconcile(vec![SinkConfig { target: config.map(Target::Dynatrace), id }]);
+    sinks.deliver(&Arc::new(samples::numbered(1)));
+    sinks.deliver(&Arc::new(samples::numbered(2)));
+    assert_eq!(sinks.shutdown(Duration::from_mins(1)).await, []);
+    drop(guard);
+
+    let text = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("logs are UTF-8");
+    for expected in ["alert rejected", "alert delivered", "tried again", "[REDACTED]", "sink=koney-system/prod"] {
+        assert!(text.contains(expected), "{expected} is missing in {text}");
+    }
+    assert!(text.contains(&format!("event.id=\"{}\"", samples::numbered(2).id)), "{text}");
+    assert!(!text.contains("VERYSECRET"), "{text}");
+}

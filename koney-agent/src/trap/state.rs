@@ -1,0 +1,53 @@
+//! The named state of a trap: what a person must be able to see.
+
+use std::fmt;
+
+use crate::kernel::{ArmError, OpenError};
+
+/// Where a trap stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not tried yet.
+    Pending,
+    /// Every access is seen.
+    Armed,
+    /// The decoy does not exist.
+    Missing,
+    /// The decoy's file system does not answer.
+    Unreachable,
+    /// What is at the path cannot be a trap, or cannot be armed.
+    Unsupported(String),
+}
+
+impl State {
+    pub(super) fn of(error: &ArmError) -> Self {
+        match error {
+            ArmError::Open(OpenError::Missing) => Self::Missing,
+            ArmError::Unreachable => Self::Unreachable,
+            other => Self::Unsupported(other.to_string()),
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Pending | Self::Armed => "",
+            Self::Missing => "create the file (koney does not plant decoys); it is armed when it appears",
+            Self::Unreachable => "check the file system; it is tried again",
+            Self::Unsupported(_) => "put a regular file there; it is tried again",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending => formatter.write_str("pending"),
+            Self::Armed => formatter.write_str("armed"),
+            Self::Missing => formatter.write_str("missing"),
+            Self::Unreachable => formatter.write_str("unreachable"),
+            Self::Unsupported(reason) => write!(formatter, "unsupported: {reason}"),
+        }
+    }
+}

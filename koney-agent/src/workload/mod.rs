@@ -1,0 +1,9 @@
+//! Who and where: from a process and a host to `Workload`. Knows nothing of policies or sinks.
+
+mod clock;
+mod host;
+mod process;
+
+pub use clock::Clock;
+pub use host::Host;
+pub use process::complete;

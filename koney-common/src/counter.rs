@@ -1,0 +1,34 @@
+//! Per-CPU counters: what happened in the kernel, counted where it happened.
+
+/// Index into the per-CPU counter array. Values only grow while the programs stay loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Counter {
+    /// Opens of an armed file, before anything could be lost.
+    Seen,
+    /// Records handed to the ring.
+    Emitted,
+    /// Records lost because the ring was full.
+    Dropped,
+    /// The overlay's own open of the file behind one already reported.
+    Nested,
+    /// Keys entered by an arming thread.
+    Armed,
+    /// Keys an arming thread could not enter (the map was full or memory short).
+    ArmFailed,
+}
+
+/// Number of counters.
+pub const COUNTERS: usize = 6;
+
+impl Counter {
+    /// Every counter with the name it is reported under.
+    pub const ALL: [(Self, &'static str); COUNTERS] = [
+        (Self::Seen, "seen"),
+        (Self::Emitted, "emitted"),
+        (Self::Dropped, "dropped"),
+        (Self::Nested, "nested"),
+        (Self::Armed, "armed"),
+        (Self::ArmFailed, "arm_failed"),
+    ];
+}

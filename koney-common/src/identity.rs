@@ -1,0 +1,117 @@
+//! A trap is an inode: the keys and values of the identity check.
+
+/// The kernel's own name of a file.
+///
+/// `device` is `super_block.s_dev` in the kernel's encoding (major << 20 | minor, `include/linux/kdev_t.h`), which is not what
+/// `stat` reports; keys are therefore entered by the kernel program when the agent opens the file, never computed from `stat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct TrapKey {
+    /// `inode.i_ino`.
+    pub inode: u64,
+    /// `super_block.s_dev`.
+    pub device: u32,
+    /// Always zero: map keys are compared byte by byte.
+    pub padding: u32,
+}
+
+/// What the trap table holds for a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct TrapEntry {
+    /// The agent's number for the trap.
+    pub trap: u32,
+    /// [`ROLE_OWN`] or [`ROLE_BACKING`].
+    pub role: u32,
+}
+
+/// The file itself.
+pub const ROLE_OWN: u32 = 0;
+/// The file that an overlay opens behind the one that was asked for.
+pub const ROLE_BACKING: u32 = 1;
+
+/// "Thread T is arming trap N": written by the agent, answered by the program that sees T open the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct ArmRequest {
+    /// The trap to enter.
+    pub trap: u32,
+    /// How many of `keys` the program has filled, at most [`ARM_KEYS`].
+    pub filled: u32,
+    /// The keys of the opened file: its own first, an overlay's backing file second.
+    pub keys: [TrapKey; ARM_KEYS],
+    /// The trap already in force for each key; equals `trap` where the key was entered now, [`NO_TRAP`] where that failed.
+    pub holders: [u32; ARM_KEYS],
+}
+
+/// A file and what an overlay keeps behind it.
+pub const ARM_KEYS: usize = 2;
+/// No trap has this number.
+pub const NO_TRAP: u32 = u32::MAX;
+/// The trap number of the agent's own canary.
+pub const CANARY_TRAP: u32 = 0;
+
+/// One byte per slot answers "no" for nearly every open without a helper call.
+pub const GATE_SLOTS: usize = 1 << 16;
+
+/// The one-entry array consulted first on every open.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Gate {
+    /// Not zero while the agent has arming requests under way.
+    pub arming: u32,
+    /// Keeps `slots` on a cache line that arming does not write.
+    pub padding: [u32; 15],
+    /// Not zero: some armed key falls into this slot. Bytes, because a plain store is the one atomic write that 5.10 offers.
+    pub slots: [u8; GATE_SLOTS],
+}
+
+impl TrapKey {
+    /// A key with its padding in order.
+    #[must_use]
+    pub const fn new(device: u32, inode: u64) -> Self {
+        Self { inode, device, padding: 0 }
+    }
+
+    /// The gate's slot for this key, below [`GATE_SLOTS`].
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call would cost more than the hash on every open of the node")]
+    pub const fn slot(&self) -> usize {
+        // Fibonacci hashing: inode numbers are often consecutive, the high bits of the product spread them.
+        let mixed = (self.inode ^ ((self.device as u64) << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> (64 - GATE_SLOTS.trailing_zeros())) as usize
+    }
+}
+
+const _: () = {
+    assert!(size_of::<TrapKey>() == 16);
+    assert!(size_of::<TrapEntry>() == 8);
+    assert!(size_of::<ArmRequest>() == 48);
+    assert!(size_of::<Gate>() == 64 + GATE_SLOTS);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_stay_in_bounds_and_spread() {
+        let mut seen = [false; GATE_SLOTS];
+        let mut distinct = 0;
+        for inode in 1..=1_000_u64 {
+            let slot = TrapKey::new(0x80_0001, inode).slot();
+            assert!(slot < GATE_SLOTS);
+            if !seen[slot] {
+                distinct += 1;
+                seen[slot] = true;
+            }
+        }
+        assert!(distinct > 980, "{distinct} of 1000 consecutive inodes got a slot of their own");
+    }
+
+    #[test]
+    fn device_is_part_of_the_slot() {
+        assert_ne!(TrapKey::new(1, 42).slot(), TrapKey::new(2, 42).slot());
+    }
+}

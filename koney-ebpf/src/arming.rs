@@ -1,0 +1,64 @@
+//! Arming by opening: the agent opens a file, and the program that sees it enters the keys that the kernel uses for it.
+
+use aya_ebpf::helpers::bpf_get_current_task;
+use koney_common::{
+    ArmRequest, Counter, TrapEntry, TrapKey,
+    identity::{ARM_KEYS, NO_TRAP, ROLE_BACKING, ROLE_OWN},
+};
+
+use crate::{
+    capture::pids,
+    counters::count,
+    kernel::Kernel,
+    maps::{ARMING, GATE, TRAPS},
+};
+
+const BPF_NOEXIST: u64 = 1;
+
+/// True where the current thread is arming: its open is the agent's own and raises nothing.
+#[inline(always)]
+pub(crate) fn answer(key: TrapKey, nested: bool) -> bool {
+    // SAFETY: takes no argument and reads no memory.
+    let task = Kernel(unsafe { bpf_get_current_task() });
+    let Some(thread) = pids::of_thread(task) else { return false };
+    let Some(request) = ARMING.get_ptr_mut(thread) else { return false };
+    // SAFETY: the entry is preallocated and its only other user is the thread that is now inside this open.
+    let request = unsafe { &mut *request };
+    enter(request, key, if nested { ROLE_BACKING } else { ROLE_OWN });
+    true
+}
+
+#[inline(always)]
+fn enter(request: &mut ArmRequest, key: TrapKey, role: u32) {
+    let index = request.filled as usize;
+    if index >= ARM_KEYS {
+        return;
+    }
+    let entry = TrapEntry { trap: request.trap, role };
+    let holder = if TRAPS.insert(key, entry, BPF_NOEXIST).is_ok() {
+        count(Counter::Armed);
+        request.trap
+    } else {
+        // SAFETY: see `open::seen`; the copy is taken at once.
+        match unsafe { TRAPS.get(key) } {
+            Some(present) => present.trap,
+            None => {
+                count(Counter::ArmFailed);
+                NO_TRAP
+            }
+        }
+    };
+    if let Some(gate) = GATE.get_ptr_mut(0) {
+        // SAFETY: `gate` is the map's only value and the slot is below its number of slots. A byte store is atomic by itself.
+        unsafe { *(&raw mut (*gate).slots).cast::<u8>().add(key.slot() & 0xFFFF) = 1 };
+    }
+    // Two fixed places instead of an index: 5.10's verifier loses the bound of a computed one.
+    if index == 0 {
+        request.keys[0] = key;
+        request.holders[0] = holder;
+    } else {
+        request.keys[1] = key;
+        request.holders[1] = holder;
+    }
+    request.filled += 1;
+}

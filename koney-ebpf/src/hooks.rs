@@ -1,0 +1,25 @@
+//! The attach points. Each is one call; none decides anything about the open itself.
+
+use aya_ebpf::{
+    macros::{fentry, lsm},
+    programs::{FEntryContext, LsmContext},
+};
+
+use crate::{kernel::typed::File, open};
+
+/// LSM `file_open`: `int file_open(struct file *file)`, since 5.7 where `bpf` is in `/sys/kernel/security/lsm`.
+///
+/// Returns 0, which keeps the verdict: the trampoline calls a later BPF program of the hook only while every earlier one returned 0
+/// (`arch/x86/net/bpf_jit_comp.c`, `invoke_bpf_mod_ret`), so the previous verdict is 0 whenever this runs.
+#[lsm(hook = "file_open")]
+pub(crate) fn lsm_file_open(ctx: LsmContext) -> i32 {
+    open::seen(&ctx, File(ctx.arg(0)));
+    0
+}
+
+/// fentry `security_file_open`: `int security_file_open(struct file *file)`, since 5.5 (arm64 since 6.4).
+#[fentry(function = "security_file_open")]
+pub(crate) fn fentry_file_open(ctx: FEntryContext) -> i32 {
+    open::seen(&ctx, File(ctx.arg(0)));
+    0
+}

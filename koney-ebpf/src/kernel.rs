@@ -1,0 +1,133 @@
+//! Reading kernel memory: the only place where an offset meets an address.
+//!
+//! Two back ends. [`typed`] loads through the pointer that the verifier knows to be a `struct file` (LSM and fentry only): one
+//! instruction each, on every open of the node. [`Kernel`] goes through `bpf_probe_read_kernel`, which faults safely on any address
+//! and costs a helper call: for the record, which is written once per access to a trap.
+
+use aya_ebpf::helpers::{
+    bpf_probe_read_kernel,
+    generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
+};
+use koney_common::offsets::ABSENT;
+
+/// The offset of a member as the agent found it in the kernel's BTF.
+macro_rules! offset {
+    ($field:ident) => {{
+        // SAFETY: the address is that of a live static of the same type. Volatile, because the agent replaces the value between
+        // compilation and load.
+        unsafe { core::ptr::read_volatile(&raw const $crate::maps::OFFSETS.$field) }
+    }};
+}
+
+/// A value that the agent set before the load.
+macro_rules! config {
+    ($field:ident) => {{
+        // SAFETY: as for `offset!`.
+        unsafe { core::ptr::read_volatile(&raw const $crate::maps::CONFIG.$field) }
+    }};
+}
+
+pub(crate) use {config, offset};
+
+/// An address in the kernel, not yet known to be readable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kernel(pub(crate) u64);
+
+impl Kernel {
+    /// The value of a member; `None` where this kernel has no such member or the address cannot be read.
+    #[inline(always)]
+    pub(crate) fn read<T: Copy>(self, offset: u16) -> Option<T> {
+        if offset == ABSENT {
+            return None;
+        }
+        let source = (self.0 + u64::from(offset)) as *const T;
+        // SAFETY: the helper checks the address and fails instead of faulting; every `T` read here is an integer or an array of them.
+        unsafe { bpf_probe_read_kernel(source) }.ok()
+    }
+
+    /// Follows a pointer member; `None` also where it is null.
+    #[inline(always)]
+    pub(crate) fn follow(self, offset: u16) -> Option<Self> {
+        match self.read::<u64>(offset) {
+            Some(0) | None => None,
+            Some(address) => Some(Self(address)),
+        }
+    }
+
+    /// The address of an embedded member.
+    #[inline(always)]
+    pub(crate) fn member(self, offset: u16) -> Option<Self> {
+        if offset == ABSENT { None } else { Some(Self(self.0 + u64::from(offset))) }
+    }
+
+    /// Copies a NUL-terminated string into `to`; the length with its NUL.
+    #[inline(always)]
+    pub(crate) fn read_str<const N: usize>(self, to: &mut [u8; N]) -> Option<u16> {
+        // SAFETY: `to` has room for `N` bytes; the helper checks the source address and writes at most that many.
+        let length = unsafe { bpf_probe_read_kernel_str(to.as_mut_ptr().cast(), N as u32, self.0 as *const _) };
+        if length <= 0 || length > N as i64 { None } else { Some(length as u16) }
+    }
+}
+
+/// Copies `length` bytes of user memory to the front of `to`; false where a page is not there.
+#[inline(always)]
+pub(crate) fn read_user<const N: usize>(to: &mut [u8; N], length: u64, source: u64) -> bool {
+    let length = opaque(length);
+    let length = if length > N as u64 { N as u64 } else { length };
+    // SAFETY: `length` is at most the size of `to`; the helper checks the user address and fails instead of faulting.
+    unsafe { bpf_probe_read_user(to.as_mut_ptr().cast(), length as u32, source as *const _) == 0 }
+}
+
+/// The same value, of which the compiler knows nothing any more.
+///
+/// A mask that the compiler proves redundant is dropped, and the verifier, which tracks each register by itself, then finds the index
+/// unbounded ("R1 max value is outside of the allowed memory range", 5.10 to 7.3).
+#[inline(always)]
+pub(crate) fn opaque(mut value: u64) -> u64 {
+    // SAFETY: copies a register onto itself. An instruction it must be: an empty template repeats a line in the line information,
+    // which the kernel refuses ("Invalid line_info").
+    unsafe { core::arch::asm!("{value} = {value}", value = inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+    value
+}
+
+/// Typed loads through the hook's own argument.
+pub(crate) mod typed {
+    use koney_common::TrapKey;
+
+    /// The `struct file *` that an LSM or fentry program receives.
+    #[derive(Clone, Copy)]
+    pub(crate) struct File(pub(crate) *const u8);
+
+    impl File {
+        /// The kernel's identity of the opened file.
+        ///
+        /// The agent refuses to load the programs where one of these members is absent, so no check is spent on it here.
+        #[inline(always)]
+        pub(crate) fn key(self) -> TrapKey {
+            let inode: *const u8 = self.pointer(offset!(file_inode));
+            let super_block: *const u8 = load(inode, offset!(inode_super_block));
+            TrapKey::new(load(super_block, offset!(super_block_device)), load(inode, offset!(inode_number)))
+        }
+
+        /// `file.f_mode`.
+        #[inline(always)]
+        pub(crate) fn mode(self) -> u32 {
+            load(self.0, offset!(file_mode))
+        }
+
+        #[inline(always)]
+        fn pointer(self, offset: u16) -> *const u8 {
+            load(self.0, offset)
+        }
+    }
+
+    /// Loads a member of a kernel object.
+    #[inline(always)]
+    fn load<T: Copy>(object: *const u8, offset: u16) -> T {
+        let member = object.wrapping_add(offset as usize).cast::<T>();
+        // SAFETY: `object` is the hook's argument or was loaded from it, so the verifier tracks it as a pointer to a kernel type and
+        // checks offset and width against that type; such loads are exception-handled and yield zero on a bad address
+        // (`kernel/bpf/verifier.c`, `check_ptr_to_btf_access`, PROBE_MEM). `T` is an integer or a pointer.
+        unsafe { core::ptr::read(member) }
+    }
+}
