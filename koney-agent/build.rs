@@ -1,27 +1,44 @@
-//! Embeds the eBPF object where `cargo xtask build-ebpf` has made it, and an empty stub elsewhere: unit tests, clippy and docs need
-//! no BPF compiler.
+//! Puts the kernel programs into the agent, if they have been built.
+//!
+//! They take a compiler that not everyone has (`cargo xtask build-ebpf`), so without them everything still builds: the
+//! agent then carries an empty object and says at start what to run.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo:rerun-if-env-changed=KONEY_EBPF_OBJECT");
-    println!("cargo:rerun-if-env-changed=CARGO_TARGET_DIR");
-    let object = object_path();
-    println!("cargo:rerun-if-changed={}", object.display());
-    let embedded = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("koney-ebpf.o");
-    if object.is_file() {
-        fs::copy(&object, &embedded).expect("copy the eBPF object into OUT_DIR");
-    } else {
-        println!("cargo:warning=no eBPF object, the agent will not detect anything; run `cargo xtask build-ebpf`");
-        fs::write(&embedded, []).expect("write the stub into OUT_DIR");
-    }
+    let bytes = match env::var_os("KONEY_EBPF_OBJECT").map(PathBuf::from) {
+        Some(object) => {
+            println!("cargo:rerun-if-changed={}", object.display());
+            fs::read(&object).unwrap_or_else(|error| panic!("KONEY_EBPF_OBJECT={}: {error}", object.display()))
+        }
+        None => built(&target(&out).join("ebpf")),
+    };
+    fs::write(out.join("koney-ebpf.o"), bytes).expect("OUT_DIR is writable");
 }
 
-fn object_path() -> PathBuf {
-    if let Some(path) = env::var_os("KONEY_EBPF_OBJECT") {
-        return path.into();
+/// The object that xtask has left in `folder`, or nothing.
+fn built(folder: &Path) -> Vec<u8> {
+    // To cargo a file that is missing has always changed, and the agent would be built anew each time: its folder is
+    // watched instead.
+    fs::create_dir_all(folder).expect("the target folder is writable");
+    println!("cargo:rerun-if-changed={}", folder.display());
+    fs::read(folder.join("koney-ebpf.o")).unwrap_or_else(|_| {
+        println!("cargo:warning=no eBPF object; run `cargo xtask build-ebpf`");
+        Vec::new()
+    })
+}
+
+/// Cargo's target folder, which only the place of our own output tells: `TARGET/[TRIPLE/]PROFILE/build/NAME/out`.
+fn target(out: &Path) -> PathBuf {
+    let above = out.ancestors().nth(4).expect("OUT_DIR lies four folders deep");
+    let triple = env::var_os("TARGET").expect("cargo sets TARGET");
+    match above.parent() {
+        Some(parent) if above.file_name() == Some(&triple) => parent.to_owned(),
+        _ => above.to_owned(),
     }
-    let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR")).join("..");
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    workspace.join(target).join("ebpf/koney-ebpf.o")
 }

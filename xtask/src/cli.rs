@@ -1,0 +1,150 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Everything a koney developer runs.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Install what is missing on this machine to build and test koney
+    Setup(SetupArgs),
+    /// Build the kernel programs and put the object where the agent's build finds it
+    BuildEbpf,
+    /// Run a command as root inside a chosen kernel and exit with its status
+    Vm(VmArgs),
+    /// Run all tests: on the host, then in every kernel of the matrix
+    Test(TestArgs),
+    /// Check format, lints, docs and the rules of the house
+    Lint,
+    /// Show the main job end to end: a trap, an access, an alert
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetupArgs {
+    /// Only say what is missing; exit 1 if anything is
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Kernel series to have besides those of the test matrix
+    #[arg(long, value_name = "SERIES", value_delimiter = ',')]
+    pub(crate) kernel: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VmArgs {
+    /// Kernel series, newest packaged version of each; `all` for every known one
+    #[arg(long, value_name = "SERIES", value_delimiter = ',', default_value = "6.12")]
+    pub(crate) kernel: Vec<String>,
+    /// How the guest differs from the kernel's own default
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) variant: Variant,
+    /// Words to add to the kernel's command line
+    #[arg(long, value_name = "EXTRA", allow_hyphen_values = true)]
+    pub(crate) cmdline: Option<String>,
+    /// Processors of the guest
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) smp: u8,
+    /// Memory of the guest in MiB
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub(crate) memory: u32,
+    /// Seconds after which the guest is killed
+    #[arg(long, value_name = "S", default_value = "300", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// File or folder to copy into the guest
+    #[arg(long, value_name = "SRC:DEST", value_parser = copy)]
+    pub(crate) root_file: Vec<(PathBuf, PathBuf)>,
+    /// Program of this machine to put into the guest, with its libraries, at the same path
+    #[arg(long, value_name = "HOST_PROGRAM")]
+    pub(crate) with: Vec<PathBuf>,
+    /// Environment of the command
+    #[arg(long, value_name = "K=V", value_parser = assignment)]
+    pub(crate) env: Vec<(String, String)>,
+    /// What to run; a path that exists here is copied into the guest with its libraries
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Leave the virtual machines out
+    #[arg(long)]
+    pub(crate) host_only: bool,
+    /// Only these kernel series of the matrix
+    #[arg(long, value_name = "SERIES", value_delimiter = ',', conflicts_with = "host_only")]
+    pub(crate) kernels: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Run in a virtual machine even if this kernel could
+    #[arg(long)]
+    pub(crate) vm: bool,
+}
+
+/// What a guest changes about its kernel's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Variant {
+    /// The kernel as its distribution ships it
+    #[default]
+    Default,
+    /// `bpf` is not among the security modules
+    LsmWithoutBpf,
+    /// `bpf` is among the security modules
+    LsmWithBpf,
+    /// The kernel preempts itself anywhere
+    PreemptFull,
+    /// Control groups version 1, as on old nodes
+    CgroupV1,
+}
+
+impl Variant {
+    /// The name on the command line and in tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::LsmWithoutBpf => "lsm-without-bpf",
+            Self::LsmWithBpf => "lsm-with-bpf",
+            Self::PreemptFull => "preempt-full",
+            Self::CgroupV1 => "cgroup-v1",
+        }
+    }
+
+    /// What it adds to the kernel's command line.
+    pub(crate) fn cmdline(self) -> &'static str {
+        match self {
+            Self::Default | Self::CgroupV1 => "",
+            Self::LsmWithoutBpf => "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor",
+            Self::LsmWithBpf => "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf",
+            Self::PreemptFull => "preempt=full",
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number of seconds above 0".to_owned()),
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+fn copy(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    match text.rsplit_once(':') {
+        Some((source, dest)) if dest.starts_with('/') => Ok((source.into(), dest.into())),
+        _ => Err("expected SRC:DEST with an absolute DEST".to_owned()),
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected K=V".to_owned()),
+    }
+}

@@ -1,0 +1,112 @@
+//! `cargo xtask build-ebpf`: the kernel programs, from Rust to an object that the agent's build embeds.
+
+use std::{
+    env::consts,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    process,
+    setup::{self, Needs, Toolchain},
+    ui, workspace,
+};
+
+/// The target of the kernel programs: every supported machine is little-endian.
+pub(crate) const TARGET: &str = "bpfel-unknown-none";
+
+/// `cargo xtask build-ebpf`.
+pub(crate) fn command() -> Result<u8> {
+    let object = build()?;
+    ui::line(&object.display().to_string());
+    Ok(0)
+}
+
+/// Builds the object, and touches it only if it is another one than before.
+pub(crate) fn build() -> Result<PathBuf> {
+    let toolchain = setup::toolchain(&Needs::build())?;
+    let mut cargo = cargo(&toolchain, &toolchain.compiler.cargo)?;
+    ui::step("build the kernel programs");
+    process::run(cargo.args(["build", "--release"]).args(target_args()))?;
+
+    let built = build_folder().join(TARGET).join("release/koney-ebpf");
+    let bytes = fs::read(&built).with_context(|| format!("cargo did not leave {}", built.display()))?;
+    check(&bytes).with_context(|| format!("{} is not an object of kernel programs", built.display()))?;
+    let object = workspace::target().join("ebpf/koney-ebpf.o");
+    // The agent is rebuilt whenever this file changes.
+    if fs::read(&object).ok().as_ref() != Some(&bytes) {
+        workspace::write_atomically(&object, &bytes)?;
+    }
+    Ok(object)
+}
+
+/// The arguments that every cargo command for the kernel programs takes.
+pub(crate) fn target_args() -> [&'static str; 3] {
+    ["-Zbuild-std=core", "--target", TARGET]
+}
+
+/// A program of the toolchain's cargo family, set up for the kernel programs.
+pub(crate) fn cargo(toolchain: &Toolchain, program: &Path) -> Result<Command> {
+    let arch = match consts::ARCH {
+        arch @ ("x86_64" | "aarch64") => arch,
+        other => bail!("koney's kernel programs know the registers of x86_64 and aarch64, not of {other}"),
+    };
+    let mut command = Command::new(program);
+    // Another toolchain's cargo runs xtask, and says so in dozens of variables; what speaks of the network and of the
+    // registry stays.
+    workspace::forget_outer_cargo(&mut command, |name| {
+        let keep = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
+        let drop = ["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
+        drop.iter().any(|prefix| name.starts_with(prefix)) && !keep.iter().any(|prefix| name.starts_with(prefix))
+    });
+    command
+        .current_dir(workspace::root().join("koney-ebpf"))
+        .env("CARGO", &toolchain.compiler.cargo)
+        .env("RUSTC", &toolchain.compiler.rustc)
+        .env("CARGO_TARGET_DIR", build_folder())
+        .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &toolchain.linker)
+        .env("RUSTFLAGS", format!("--cfg bpf_target_arch=\"{arch}\" -C debuginfo=2 -C link-arg=--btf"))
+        // The workspace's release profile is made for the agent; bpf-linker does the linking of all crates itself.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "none");
+    if toolchain.bootstrap {
+        command.env("RUSTC_BOOTSTRAP", "1");
+    }
+    Ok(command)
+}
+
+fn build_folder() -> PathBuf {
+    // Its own, because another compiler writes there.
+    workspace::target().join("ebpf-build")
+}
+
+/// A host program in the object's place would only be noticed when the agent tries to load it.
+fn check(bytes: &[u8]) -> Result<()> {
+    const EM_BPF: [u8; 2] = [247, 0];
+    if !bytes.starts_with(b"\x7fELF") {
+        bail!("no ELF header");
+    }
+    if bytes.get(18..20) != Some(&EM_BPF) {
+        bail!("its machine is not BPF");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_object_for_bpf_passes() {
+        let mut object = b"\x7fELF\x02\x01\x01".to_vec();
+        object.resize(64, 0);
+        assert!(check(&object).is_err());
+        object[18] = 247;
+        assert!(check(&object).is_ok());
+        assert!(check(b"").is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! What a command needs is there, or is installed, or is named.
+
+mod apt;
+mod inventory;
+mod kernels;
+mod linker;
+mod pins;
+mod plan;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+
+pub(crate) use self::{inventory::Compiler, pins::Package};
+use self::{
+    inventory::Inventory,
+    pins::{Pins, Route, State},
+    plan::Plan,
+};
+use crate::{cli::SetupArgs, exit::Exit, test, ui, workspace};
+
+/// What a command cannot do without.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Needs {
+    /// A compiler for the BPF target, and its linker.
+    pub(crate) compiler: bool,
+    /// That compiler's own clippy.
+    pub(crate) clippy: bool,
+    /// QEMU and what guests are made of.
+    pub(crate) vm: bool,
+    /// Kernel series.
+    pub(crate) kernels: Vec<String>,
+}
+
+impl Needs {
+    /// To build the kernel programs.
+    pub(crate) fn build() -> Self {
+        Self { compiler: true, ..Self::default() }
+    }
+
+    /// To lint them.
+    pub(crate) fn lint() -> Self {
+        Self { clippy: true, ..Self::build() }
+    }
+
+    /// To boot these kernels.
+    pub(crate) fn vm(kernels: &[String]) -> Self {
+        Self { vm: true, kernels: kernels.to_vec(), ..Self::default() }
+    }
+
+    /// To build the kernel programs and run them in these kernels.
+    pub(crate) fn test(kernels: &[String]) -> Self {
+        Self { vm: true, kernels: kernels.to_vec(), ..Self::build() }
+    }
+}
+
+/// The tools with which the kernel programs are built.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    pub(crate) compiler: Compiler,
+    pub(crate) linker: PathBuf,
+    /// Whether the compiler is a release build that must be told to allow unstable features.
+    pub(crate) bootstrap: bool,
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
+    let mut kernels = test::kernels();
+    kernels.extend(args.kernel.iter().filter(|series| !test::kernels().contains(series)).cloned());
+    let needs = Needs { clippy: true, ..Needs::test(&kernels) };
+    if !args.check {
+        ensure(&needs)?;
+        ui::line("ready: nothing is missing");
+        return Ok(0);
+    }
+    let pins = Pins::read()?;
+    let plan = Plan::new(&needs, &Inventory::take(&needs, &pins)?, &pins)?;
+    for line in plan.describe() {
+        ui::line(&format!("would {line}"));
+    }
+    if plan.is_empty() {
+        ui::line("ready: nothing is missing");
+    }
+    Ok(u8::from(!plan.is_empty()))
+}
+
+/// Installs what is missing of `needs`.
+pub(crate) fn ensure(needs: &Needs) -> Result<()> {
+    let pins = Pins::read()?;
+    let inventory = Inventory::take(needs, &pins)?;
+    let plan = Plan::new(needs, &inventory, &pins)?;
+    if plan.is_empty() {
+        return Ok(());
+    }
+    apply(&plan, inventory.root, needs, &pins)?;
+    let left = Plan::new(needs, &Inventory::take(needs, &pins)?, &pins)?;
+    if !left.is_empty() {
+        let left = left.describe().join(", ");
+        return Err(Exit::unavailable(format!("setup went through, and still has to: {left}")).into());
+    }
+    Ok(())
+}
+
+/// The toolchain for the kernel programs, installed if it was missing.
+pub(crate) fn toolchain(needs: &Needs) -> Result<Toolchain> {
+    ensure(needs)?;
+    let pins = Pins::read()?;
+    let inventory = Inventory::take(&Needs { vm: false, kernels: Vec::new(), ..needs.clone() }, &pins)?;
+    let (route, compiler) = plan::choose(&inventory, &pins)?;
+    let compiler = compiler.context("the compiler that setup found is gone")?.clone();
+    remark(route, &compiler);
+    let bootstrap = !compiler.version.contains("nightly");
+    Ok(Toolchain { compiler, linker: route.linker_root()?.join("bin/bpf-linker"), bootstrap })
+}
+
+fn remark(route: &Route, compiler: &Compiler) {
+    if route.state == State::Untested {
+        ui::note(&format!("{} {} is a route nobody has tested", compiler.rustc.display(), compiler.version));
+    } else if !compiler.version.starts_with(&format!("{}.", route.rustc)) {
+        ui::note(&format!("rustc {} is not the tested {}; its LLVM agrees", compiler.version, route.rustc));
+    }
+}
+
+fn apply(plan: &Plan, root: bool, needs: &Needs, pins: &Pins) -> Result<()> {
+    for line in plan.describe() {
+        ui::step(&format!("setup: {line}"));
+    }
+    if !plan.packages.is_empty() && !root {
+        let packages = plan.packages.join(" ");
+        return Err(Exit::unavailable(format!(
+            "packages are missing and only root may install them; type:\n  \
+             sudo apt-get install --yes --no-install-recommends {packages}"
+        ))
+        .into());
+    }
+    // Two builds on one machine may find the same thing missing at once.
+    let cache = workspace::cache()?;
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    let lock = fs::File::create(cache.join("setup.lock")).context("cannot create the lock of setup")?;
+    lock.lock().context("cannot take the lock of setup")?;
+    // What the other one did while we waited need not be done again.
+    let plan = Plan::new(needs, &Inventory::take(needs, pins)?, pins)?;
+    if !plan.packages.is_empty() {
+        apt::install(&plan.packages)?;
+    }
+    if let Some((version, llvm)) = &plan.linker {
+        linker::build(version, *llvm)?;
+    }
+    kernels::fetch(&plan.kernels)
+}

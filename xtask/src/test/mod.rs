@@ -1,0 +1,61 @@
+//! `cargo xtask test`: all tests, on the host and in every kernel of the matrix.
+
+mod binaries;
+mod guest;
+mod host;
+mod libtest;
+mod matrix;
+mod report;
+
+use anyhow::Result;
+
+use self::{binaries::Binaries, matrix::MATRIX, report::Report};
+pub(crate) use self::{binaries::programs, matrix::kernels};
+use crate::{
+    cli::{TestArgs, Variant},
+    ebpf,
+    exit::Exit,
+    setup::{self, Needs},
+    ui,
+};
+
+/// `cargo xtask test`.
+pub(crate) fn command(args: &TestArgs) -> Result<u8> {
+    let rows = rows(args)?;
+    let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
+    series.dedup();
+    setup::ensure(&if rows.is_empty() { Needs::build() } else { Needs::test(&series) })?;
+
+    let mut report = Report::default();
+    // Everything that can still be tried is tried: one run shows all that is broken.
+    let kernel_tests = report.step("build-ebpf", || ebpf::build().map(drop)).is_some();
+    let host = report.step("cargo test", host::run);
+    let binaries = report.step("build of the kernel tests", Binaries::build);
+    if let Some(host) = host {
+        report.push(host.row(binaries.as_ref()));
+    }
+    match binaries {
+        Some(binaries) if kernel_tests && !binaries.tests.is_empty() => {
+            for (series, variant) in rows {
+                report.push(guest::run(&binaries, series, variant));
+            }
+        }
+        Some(_) if kernel_tests && !rows.is_empty() => ui::note("there are no kernel tests"),
+        _ if !rows.is_empty() => ui::note("the kernel tests were not run, because a build failed"),
+        _ => {}
+    }
+    Ok(report.print())
+}
+
+/// The part of the matrix that was asked for.
+fn rows(args: &TestArgs) -> Result<Vec<(&'static str, Variant)>> {
+    if args.host_only {
+        return Ok(Vec::new());
+    }
+    if let Some(unknown) = args.kernels.iter().find(|name| !MATRIX.iter().any(|(series, _)| series == name)) {
+        let known = kernels().join(", ");
+        return Err(Exit::usage(format!("kernel {unknown:?} is not in the matrix, which has {known}")).into());
+    }
+    let wanted = |series: &str| args.kernels.is_empty() || args.kernels.iter().any(|name| name == series);
+    Ok(MATRIX.into_iter().filter(|(series, _)| wanted(series)).collect())
+}

@@ -1,0 +1,84 @@
+//! A command inside a chosen kernel: `cargo xtask vm`.
+//!
+//! A run is a function: kernel and files in, one [`Verdict`] out. [`run`] is that function; everything that boots a
+//! guest calls it.
+
+mod console;
+mod cpio;
+mod initramfs;
+pub(crate) mod kernel;
+mod libraries;
+mod modules;
+mod qemu;
+mod spec;
+mod strip;
+
+use std::process;
+
+use anyhow::{Result, bail};
+
+pub(crate) use self::{console::Verdict, qemu::run, spec::Spec};
+use crate::{
+    cli::VmArgs,
+    exit::{Exit, NO_VERDICT},
+    setup::{self, Needs, Package},
+    ui,
+};
+
+/// The packages a guest takes, each with the program by which it is known to be there.
+pub(crate) fn packages() -> Vec<Package> {
+    let Ok(machine) = kernel::Machine::here() else {
+        return Vec::new();
+    };
+    [
+        (machine.qemu_package, machine.qemu),
+        ("busybox-static", "busybox"),
+        ("kmod", "depmod"),
+        ("xz-utils", "xz"),
+        ("binutils", "objcopy"),
+    ]
+    .into_iter()
+    .map(|(package, program)| Package(package.to_owned(), program.to_owned()))
+    .collect()
+}
+
+/// `cargo xtask vm`.
+pub(crate) fn command(args: &VmArgs) -> Result<u8> {
+    let series = kernel::select(&args.kernel)?;
+    setup::ensure(&Needs::vm(&series))?;
+    let mut worst = 0;
+    for name in &series {
+        if series.len() > 1 {
+            ui::step(&format!("kernel {name}"));
+        }
+        let spec = Spec::from_args(args, name)?;
+        let status = match run(&spec, &mut |line| ui::line(line)) {
+            Ok(Verdict::Exited(status)) => status,
+            Ok(verdict) => {
+                ui::error(&anyhow::anyhow!("kernel {name}: {verdict}"));
+                NO_VERDICT
+            }
+            Err(error) if series.len() > 1 => {
+                ui::error(&error.context(format!("kernel {name}")));
+                NO_VERDICT
+            }
+            Err(error) => {
+                return Err(Exit { code: NO_VERDICT, message: format!("kernel {name}: {error:#}") }.into());
+            }
+        };
+        if worst == 0 {
+            worst = status;
+        }
+    }
+    Ok(worst)
+}
+
+/// A token that no output contains by chance.
+fn nonce() -> Result<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+    let nonce: String = id.chars().filter(char::is_ascii_hexdigit).collect();
+    if nonce.len() != 32 {
+        bail!("the kernel gave no random id to process {}", process::id());
+    }
+    Ok(nonce)
+}

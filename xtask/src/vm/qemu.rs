@@ -1,0 +1,162 @@
+//! One guest, from start to verdict, and the watcher that ends it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    console::{Console, Line, Verdict},
+    initramfs,
+    kernel::{self, Kernel, Machine},
+    nonce,
+    spec::Spec,
+};
+use crate::{process, workspace};
+
+/// How long a guest in trouble, or one that has given its verdict, may go on talking.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Boots a guest, gives each line that the command prints to `output`, and tells how it ended.
+pub(crate) fn run(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
+    let kernel = kernel::get(&spec.series)?;
+    let nonce = nonce()?;
+    let scratch = Scratch::new(&nonce)?;
+    let initramfs = scratch.0.join("initramfs");
+    initramfs::write(&initramfs, spec, &kernel, &nonce)?;
+
+    let mut command = command(spec, &kernel, &initramfs)?;
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", process::describe(&command)))?;
+    let result = watch(&mut child, spec, &nonce, output);
+    // Gone already in the good case; then there is nothing left to kill.
+    child.kill().context("cannot end QEMU")?;
+    child.wait().context("cannot wait for QEMU")?;
+    result
+}
+
+fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Result<Command> {
+    let machine = Machine::here()?;
+    let mut command = match process::find("setpriv") {
+        // A guest must not outlive an xtask that is killed.
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", machine.qemu]);
+            command
+        }
+        None => Command::new(machine.qemu),
+    };
+    let mut words = format!("console={} panic=-1 quiet loglevel=4", machine.console);
+    for more in [spec.variant.cmdline(), &spec.cmdline] {
+        if !more.is_empty() {
+            words.push(' ');
+            words.push_str(more);
+        }
+    }
+    command
+        .args(machine.qemu_args)
+        // A /dev/kvm that is there need not work for these kernels, and emulation is the same everywhere.
+        .args(["-accel", "tcg", "-display", "none", "-nodefaults", "-no-reboot"])
+        .args(["-serial", "stdio", "-monitor", "none"])
+        .args(["-m", &spec.memory_mib.to_string(), "-smp", &spec.smp.to_string()])
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .args(["-append", &words])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
+
+fn watch(child: &mut Child, spec: &Spec, nonce: &str, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
+    let (sender, lines) = mpsc::channel();
+    // QEMU's own complaints are part of the story.
+    let stdout = child.stdout.take().context("QEMU has no console")?;
+    let stderr = child.stderr.take().context("QEMU has no standard error")?;
+    forward(stdout, sender.clone());
+    forward(stderr, sender);
+
+    let mut console = Console::new(nonce);
+    let late = listen(&lines, &mut console, spec.timeout, output);
+    console.finish(late.then_some(spec.timeout))
+}
+
+/// Reads the console to its end, or to the end of time: then the answer is true.
+fn listen(lines: &Receiver<String>, console: &mut Console, timeout: Duration, output: &mut dyn FnMut(&str)) -> bool {
+    let mut deadline = Instant::now() + timeout;
+    let mut grace = false;
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => match console.feed(&line) {
+                Line::Other => continue,
+                Line::Output(line) => {
+                    output(&line);
+                    continue;
+                }
+                Line::Trouble(line) => output(&line),
+                Line::Done(rest) => {
+                    if let Some(rest) = rest {
+                        output(&rest);
+                    }
+                }
+            },
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => return !grace,
+        }
+        grace = true;
+        deadline = deadline.min(Instant::now() + GRACE);
+    }
+}
+
+fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let Ok(line) = line else { return };
+            let line = String::from_utf8_lossy(&line);
+            if lines.send(line.trim_end_matches('\r').to_owned()).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A folder for one run, gone with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(nonce: &str) -> Result<Self> {
+        let runs = workspace::target().join("vm/runs");
+        forget_dead_runs(&runs);
+        let folder = runs.join(format!("{}-{nonce}", std::process::id()));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+/// A run that was interrupted has left its folder behind.
+fn forget_dead_runs(runs: &Path) {
+    for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split_once('-')).map(|(pid, _)| pid);
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Best effort: another run may be doing the same.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            crate::ui::note(&format!("cannot remove {}: {error}", self.0.display()));
+        }
+    }
+}
