@@ -1,1 +1,6 @@
-//! koney
+//! What koney's behaviour tests and its demo stand on: an ingest endpoint that speaks the real protocol, and the agent as a process.
+
+pub mod agent;
+pub mod ingest;
+pub mod manifests;
+pub mod schema;
