@@ -63,7 +63,7 @@ impl Host {
             row.counts.failed += summary.failed;
             row.failures.extend(output.failures.iter().map(|test| format!("{target}: {test}")));
             if !kernel_tests.is_some_and(|binaries| binaries.contains(&program)) {
-                row.counts.skipped += summary.ignored;
+                row.counts.skipped += summary.ignored.saturating_sub(output.helpers);
             }
         }
         if !self.success && row.counts.failed == 0 {

@@ -16,6 +16,8 @@ pub(crate) struct Output {
     pub(crate) failures: Vec<String>,
     /// `test: reason` of each test that found its kernel to lack a feature.
     pub(crate) skips: Vec<String>,
+    /// Ignored tests whose reason says that another test runs them, in a process of their own.
+    pub(crate) helpers: u32,
     /// The test that was started last: where a program dies, the one to look at.
     pub(crate) last: Option<String>,
     in_failures: bool,
@@ -26,6 +28,7 @@ impl Output {
     pub(crate) fn feed(&mut self, line: &str) {
         if let Some((name, _)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")) {
             self.last = Some(name.to_owned());
+            self.helpers += u32::from(line.contains(" ... ignored, run by `"));
         }
         if let Some(summary) = summary(line) {
             self.summaries.push(summary);
@@ -92,11 +95,12 @@ mod tests {
     #[test]
     fn names_the_failed_and_the_skipped_tests() {
         let output = read(
-            "running 3 tests\ntest a ... ok\ntest b ... koney-skip: b: no bpf_loop\nok\ntest c ... FAILED\n\n\
+            "running 4 tests\ntest z ... ignored, run by `a`\ntest a ... ok\ntest b ... koney-skip: b: no bpf_loop\nok\ntest c ... FAILED\n\n\
              failures:\n\n---- c stdout ----\n    noise of c\n\n\nfailures:\n    c\n\n\
              test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n",
         );
         assert_eq!(output.summary(), Some(Summary { passed: 2, failed: 1, ignored: 0 }));
+        assert_eq!(output.helpers, 1);
         assert_eq!(output.failures, ["c"]);
         assert_eq!(output.skips, ["b: no bpf_loop"]);
         assert_eq!(output.last.as_deref(), Some("c"));
