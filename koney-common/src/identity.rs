@@ -77,6 +77,7 @@ impl TrapKey {
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "a call would cost more than the hash on every open of the node")]
+    #[expect(clippy::cast_possible_truncation, reason = "sixteen bits are left")]
     pub const fn slot(&self) -> usize {
         // Fibonacci hashing: inode numbers are often consecutive, the high bits of the product spread them.
         let mixed = (self.inode ^ ((self.device as u64) << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);

@@ -9,6 +9,7 @@ use koney_common::{
 use crate::{
     capture::pids,
     counters::count,
+    gate,
     kernel::Kernel,
     maps::{ARMING, GATE, TRAPS},
 };
@@ -40,17 +41,16 @@ fn enter(request: &mut ArmRequest, key: TrapKey, role: u32) {
         request.trap
     } else {
         // SAFETY: see `open::seen`; the copy is taken at once.
-        match unsafe { TRAPS.get(key) } {
-            Some(present) => present.trap,
-            None => {
-                count(Counter::ArmFailed);
-                NO_TRAP
-            }
-        }
+        let present = unsafe { TRAPS.get(key) };
+        present.map_or(NO_TRAP, |present| present.trap)
     };
+    if holder == NO_TRAP {
+        count(Counter::ArmFailed);
+    }
     if let Some(gate) = GATE.get_ptr_mut(0) {
-        // SAFETY: `gate` is the map's only value and the slot is below its number of slots. A byte store is atomic by itself.
-        unsafe { *(&raw mut (*gate).slots).cast::<u8>().add(key.slot() & 0xFFFF) = 1 };
+        let byte = gate::slot(gate, key);
+        // SAFETY: in bounds (`gate::slot`), and a byte store is atomic by itself.
+        unsafe { *byte = 1 };
     }
     // Two fixed places instead of an index: 5.10's verifier loses the bound of a computed one.
     if index == 0 {

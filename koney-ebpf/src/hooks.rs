@@ -1,4 +1,5 @@
 //! The attach points. Each is one call; none decides anything about the open itself.
+#![expect(clippy::needless_pass_by_value, reason = "the attach macros hand the context over by value")]
 
 use aya_ebpf::{
     macros::{fentry, lsm},

@@ -3,6 +3,19 @@
 //! Takes the file being opened; gives a record in the ring, or nothing; never changes what the opener may do. Built for the BPF
 //! target by `cargo xtask build-ebpf`; on any other target this is an empty program, so that the workspace checks everywhere.
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
+#![cfg_attr(
+    target_arch = "bpf",
+    expect(
+        clippy::inline_always,
+        reason = "a program is one function: the verifier follows no pointer of the record through a call on 5.10"
+    ),
+    expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "the target has one width, and every length is masked or compared beside its cast"
+    )
+)]
 
 #[cfg(target_arch = "bpf")]
 mod arming;
@@ -10,6 +23,8 @@ mod arming;
 mod capture;
 #[cfg(target_arch = "bpf")]
 mod counters;
+#[cfg(target_arch = "bpf")]
+mod gate;
 #[cfg(target_arch = "bpf")]
 mod hooks;
 #[cfg(target_arch = "bpf")]

@@ -1,12 +1,13 @@
 //! The identity check.
 
 use aya_ebpf::EbpfContext;
-use koney_common::{Counter, Gate, identity::ROLE_BACKING};
+use koney_common::{Counter, identity::ROLE_BACKING};
 
 use crate::{
     arming,
     capture::{self, Access},
     counters::count,
+    gate,
     kernel::{Kernel, typed::File},
     maps::{GATE, TRAPS},
 };
@@ -18,13 +19,13 @@ const FMODE_NOACCOUNT: u32 = 0x2000_0000;
 /// Called for every open on the node.
 #[inline(always)]
 pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: File) {
-    let Some(gate) = GATE.get_ptr(0) else { return };
+    let Some(gate) = GATE.get_ptr_mut(0) else { return };
     let key = file.key();
-    if closed(gate, key.slot()) {
+    if gate::closed(gate, key) {
         return;
     }
     let nested = file.mode() & FMODE_NOACCOUNT != 0;
-    if arming(gate) && arming::answer(key, nested) {
+    if gate::arming(gate) && arming::answer(key, nested) {
         return;
     }
     // SAFETY: the entry is two integers that the agent or the arming thread wrote before the key became visible; a concurrent
@@ -37,19 +38,4 @@ pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: File) {
     }
     count(Counter::Seen);
     capture::emit(ctx, Access { file: Kernel(file.0 as u64), key, trap: entry.trap, nested });
-}
-
-/// Nothing is armed in this slot and nobody is arming.
-#[inline(always)]
-fn closed(gate: *const Gate, slot: usize) -> bool {
-    // SAFETY: `gate` is the map's only value, and `slot` is below its number of slots: sixteen bits of a product.
-    let byte = unsafe { *(&raw const (*gate).slots).cast::<u8>().add(slot & 0xFFFF) };
-    byte == 0 && !arming(gate)
-}
-
-#[inline(always)]
-fn arming(gate: *const Gate) -> bool {
-    // SAFETY: `gate` is the map's only value. Volatile: the agent writes it from user space.
-    let arming = unsafe { core::ptr::read_volatile(&raw const (*gate).arming) };
-    arming != 0
 }

@@ -2,5 +2,6 @@
 
 pub mod agent;
 pub mod ingest;
+pub mod kernel;
 pub mod manifests;
 pub mod schema;

@@ -145,7 +145,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Before 5.11 map memory counts against RLIMIT_MEMLOCK; without CAP_SYS_RESOURCE the limit stays and the load says what it lacked.
+/// Before 5.11 map memory counts against `RLIMIT_MEMLOCK`; without `CAP_SYS_RESOURCE` the limit stays and the load says what it lacked.
 fn raise_memory_limit() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let unlimited = Rlimit { current: None, maximum: None };

@@ -23,7 +23,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<
     let mut rescan = interval(RESCAN);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
     snapshots.mark_changed();
-    let mut armed = None;
+    let mut told = None;
     loop {
         tokio::select! {
             changed = snapshots.changed() => {
@@ -40,7 +40,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<
         }
         arm(&shared, &armer).await;
         let now = shared.table().armed_of();
-        if armed.replace(now) != Some(now) {
+        if told.replace(now) != Some(now) {
             info!(armed = now.0, traps = now.1, "traps");
         }
     }

@@ -4,7 +4,6 @@
 //! process sees it, on every kernel. Names are read without the rename lock: a path that is being renamed can come out mixed, and
 //! identity does not depend on it.
 
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use koney_common::{
     Record,
     record::{NAME_LEN, PATH_AREA, PATH_LEN, valid},
@@ -121,8 +120,9 @@ fn set_position(used: &mut u16, position: u64) {
 fn component(dentry: Kernel, start: u64, to: &mut [u8; PATH_AREA]) -> Option<u64> {
     let name = dentry.follow(offset!(dentry_name))?;
     let start = opaque(start) as usize & (PATH_LEN - 1);
-    // SAFETY: `start` is below PATH_LEN and the area is NAME_LEN longer than that, so NAME_LEN bytes fit; the helper checks the
-    // source address.
-    let length = unsafe { bpf_probe_read_kernel_str(to.as_mut_ptr().add(start).cast(), NAME_LEN as u32, name.0 as *const _) };
-    if length <= 0 || length > NAME_LEN as i64 { None } else { Some(length as u64) }
+    // SAFETY: `start` is below PATH_LEN and the area is NAME_LEN longer than that.
+    let end = unsafe { to.as_mut_ptr().add(start) };
+    // SAFETY: NAME_LEN bytes fit behind `end`.
+    let room = unsafe { &mut *end.cast::<[u8; NAME_LEN]>() };
+    name.read_str(room).map(u64::from)
 }

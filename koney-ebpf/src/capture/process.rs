@@ -45,7 +45,9 @@ pub(crate) fn capture(record: &mut Record, task: Kernel) {
 
 #[inline(always)]
 fn parent(record: &mut Record, leader: Kernel) {
-    let Some(parent) = leader.follow(offset!(task_real_parent)) else { return };
+    // `real_parent` is the thread that forked; the process is told, not the thread.
+    let forked = leader.follow(offset!(task_real_parent));
+    let Some(parent) = forked.and_then(|thread| thread.follow(offset!(task_group_leader))) else { return };
     set!(record.parent_pid = pids::of_process(parent), PARENT);
     set!(record.parent_comm = parent.read(offset!(task_comm)), PARENT_COMM);
     set!(record.parent_start_time_ns = parent.read(offset!(task_start_time)), PARENT_START_TIME);

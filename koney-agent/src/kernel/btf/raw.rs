@@ -60,7 +60,7 @@ pub(super) struct Type {
     pub(super) count: u32,
     pub(super) kind_flag: bool,
     /// Size in bytes, or the id of the type referred to.
-    pub(super) size_or_type: u32,
+    pub(super) size_or_id: u32,
     /// Where the variable part starts.
     pub(super) body: usize,
 }
@@ -143,7 +143,7 @@ impl Btf {
             kind: info >> 24 & 0x1F,
             count: info & 0xFFFF,
             kind_flag: info >> 31 != 0,
-            size_or_type: u32_at(&self.types, position.checked_add(8)?)?,
+            size_or_id: u32_at(&self.types, position.checked_add(8)?)?,
             body: position + TYPE_LEN,
         })
     }

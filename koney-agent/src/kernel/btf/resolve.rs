@@ -42,6 +42,15 @@ pub enum MemberError {
     Unreachable(String),
 }
 
+/// Where a member was found.
+struct Member {
+    /// From the start of the struct asked about.
+    bits: u64,
+    /// Its type.
+    id: u32,
+    bit_field: bool,
+}
+
 /// Deepest nesting of unnamed members and of qualifiers followed.
 const DEPTH: u32 = 16;
 
@@ -63,7 +72,7 @@ impl Btf {
 
     /// Size of a struct in bytes.
     pub fn size_of(&self, structure: &str) -> Result<u16, MemberError> {
-        let mut sizes = self.ids_named(structure).iter().filter_map(|id| self.get(*id)).map(|found| found.size_or_type);
+        let mut sizes = self.ids_named(structure).iter().filter_map(|id| self.get(*id)).map(|found| found.size_or_id);
         let first = sizes.next().ok_or_else(|| MemberError::NoStruct(structure.to_owned()))?;
         if sizes.any(|other| other != first) {
             return Err(MemberError::Ambiguous(structure.to_owned(), "its size".to_owned()));
@@ -104,24 +113,24 @@ impl Btf {
                     .filter(|inner| matches!(inner.kind, KIND_STRUCT | KIND_UNION))
                     .ok_or_else(|| MemberError::Shape(label(), Expect::Embedded))?;
             }
-            let (offset, member) = self
-                .find(at, name, DEPTH)
-                .ok_or_else(|| MemberError::NoMember(structure.to_owned(), path.join(".")))?
-                .ok_or_else(|| MemberError::Unreachable(label()))?;
-            bits += offset;
-            id = member;
+            let member = self.find(at, name, DEPTH).ok_or_else(|| MemberError::NoMember(structure.to_owned(), path.join(".")))?;
+            if member.bit_field {
+                return Err(MemberError::Unreachable(label()));
+            }
+            bits += member.bits;
+            id = member.id;
         }
         if !self.fits(id, expect) {
             return Err(MemberError::Shape(label(), expect));
         }
         match u16::try_from(bits / 8) {
-            Ok(bytes) if bits % 8 == 0 && bytes != u16::MAX => Ok(bytes),
+            Ok(bytes) if bits.is_multiple_of(8) && bytes != u16::MAX => Ok(bytes),
             _ => Err(MemberError::Unreachable(label())),
         }
     }
 
-    /// Bit offset and type of a member, also inside unnamed structs and unions; `Some(None)` is a bit field.
-    fn find(&self, outer: Type, name: &str, depth: u32) -> Option<Option<(u64, u32)>> {
+    /// A member, also inside unnamed structs and unions.
+    fn find(&self, outer: Type, name: &str, depth: u32) -> Option<Member> {
         let depth = depth.checked_sub(1)?;
         for index in 0..outer.count as usize {
             let (its_name, id, offset) =
@@ -129,7 +138,7 @@ impl Btf {
             let (offset, width) = if outer.kind_flag { (offset & 0x00FF_FFFF, offset >> 24) } else { (offset, 0) };
             let its_name = self.string(its_name);
             if its_name == name.as_bytes() {
-                return Some((width == 0).then_some((u64::from(offset), id)));
+                return Some(Member { bits: u64::from(offset), id, bit_field: width != 0 });
             }
             if !its_name.is_empty() {
                 continue;
@@ -138,7 +147,7 @@ impl Btf {
                 continue;
             };
             if let Some(found) = self.find(inner, name, depth) {
-                return Some(found.map(|(further, id)| (u64::from(offset) + further, id)));
+                return Some(Member { bits: u64::from(offset) + found.bits, ..found });
             }
         }
         None
@@ -151,7 +160,7 @@ impl Btf {
             Expect::Embedded => matches!(found.kind, KIND_STRUCT | KIND_UNION),
             Expect::Array => found.kind == KIND_ARRAY,
             Expect::Sized(bytes) => {
-                matches!(found.kind, KIND_INT | KIND_ENUM | KIND_ENUM64 | KIND_STRUCT | KIND_UNION) && found.size_or_type == bytes
+                matches!(found.kind, KIND_INT | KIND_ENUM | KIND_ENUM64 | KIND_STRUCT | KIND_UNION) && found.size_or_id == bytes
             }
             Expect::Bytes(bytes) => found.kind == KIND_ARRAY && self.array_bytes(found) == Some(bytes),
         }
@@ -160,7 +169,7 @@ impl Btf {
     fn array_bytes(&self, array: Type) -> Option<u32> {
         let element = self.unqualified(self.word(array, 0)?)?;
         (element.kind == KIND_INT).then_some(())?;
-        element.size_or_type.checked_mul(self.word(array, 2)?)
+        element.size_or_id.checked_mul(self.word(array, 2)?)
     }
 
     /// Looks through typedefs, qualifiers and type tags.
@@ -170,7 +179,7 @@ impl Btf {
             if !matches!(found.kind, KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST | KIND_RESTRICT | KIND_TYPE_TAG) {
                 return Some(found);
             }
-            found = self.get(found.size_or_type)?;
+            found = self.get(found.size_or_id)?;
         }
         None
     }

@@ -1,0 +1,97 @@
+//! A detector in the running kernel, for tests that look at what it sees.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use koney_agent::{
+    event::{Observation, decode},
+    kernel::{Choice, Detector, Job, Method, Options, Ring, is_canary},
+};
+use koney_common::TrapKey;
+
+/// A detector that is attached by one method.
+pub struct Sight {
+    /// The detector.
+    pub detector: Detector,
+    ring: Ring,
+    method: Method,
+    armed: u32,
+}
+
+impl Sight {
+    /// Attaches by `method`.
+    ///
+    /// `None`, said aloud for the test run to count, only where the kernel truly lacks the method; a failure anywhere else panics.
+    #[must_use]
+    pub fn by(method: Method, test: &str) -> Option<Self> {
+        match Detector::start(Options { attach: Choice::Only(method), diagnostics: false }) {
+            Ok((detector, ring)) => Some(Self { detector, ring, method, armed: 0 }),
+            Err(error) if method == Method::Lsm && !bpf_lsm() => {
+                let line = format!("koney-skip: {test}: no bpf in this kernel's lsm= list: {error}\n");
+                // Past libtest's capture: the test run reads the guest's console.
+                io::stdout().write_all(line.as_bytes()).expect("the console takes a line");
+                None
+            }
+            Err(error) => panic!("{method} must work on this kernel: {error}"),
+        }
+    }
+
+    /// Arms a file and gives its keys; the trap's number is the how-manieth it is.
+    pub async fn arm(&mut self, path: &Path) -> Vec<TrapKey> {
+        self.armed += 1;
+        let jobs = vec![Job { trap: self.armed, path: path.to_owned() }];
+        self.detector.armer().arm(jobs).await.remove(0).expect("the decoy exists and is armed")
+    }
+
+    /// Everything seen since the last look, the canary left out.
+    pub fn seen(&mut self) -> Vec<Observation> {
+        let mut seen = Vec::new();
+        self.ring.drain(usize::MAX, |record| seen.push(decode(record).expect("the kernel's record decodes")));
+        self.ring.publish();
+        seen.retain(|observation| !is_canary(observation.trap));
+        seen
+    }
+
+    /// Attaches anew, as the agent does when its canary stays away.
+    pub fn reattach(&mut self) {
+        let again = self.detector.reattach(Choice::Only(self.method), &mut self.ring, |_record| {});
+        again.expect("what fired once fires again");
+    }
+
+    /// The one access since the last look.
+    pub fn one(&mut self, what: &str) -> Observation {
+        let mut seen = self.seen();
+        assert_eq!(seen.len(), 1, "{what}: {seen:#?}");
+        seen.remove(0)
+    }
+}
+
+fn bpf_lsm() -> bool {
+    fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|list| list.split(',').any(|name| name.trim() == "bpf"))
+}
+
+/// Makes one ignored test per attach method of an `async fn(&mut Sight)`.
+#[macro_export]
+macro_rules! by_each_method {
+    ($($test:ident),+ $(,)?) => {
+        mod lsm {
+            $($crate::by_each_method!(@one $test, Lsm);)+
+        }
+        mod fentry {
+            $($crate::by_each_method!(@one $test, Fentry);)+
+        }
+    };
+    (@one $test:ident, $method:ident) => {
+        #[tokio::test]
+        #[ignore = "needs a kernel that takes the programs; `cargo xtask test` runs it in a VM"]
+        async fn $test() {
+            let name = concat!(module_path!(), "::", stringify!($test));
+            if let Some(mut sight) = $crate::kernel::Sight::by(koney_agent::kernel::Method::$method, name) {
+                super::$test(&mut sight).await;
+            }
+        }
+    };
+}
