@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match cli.command {
-            Command::Run(run) => pipeline::run(run.config()).await,
+            Command::Run(run) => pipeline::run(run.config()).await.inspect_err(|failure| error!("{failure}")),
             Command::Probe(attach) => probe(attach.options()),
         }
     });
@@ -45,16 +45,14 @@ fn main() -> ExitCode {
     runtime.shutdown_timeout(Duration::from_secs(1));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            error!("{failure}");
-            ExitCode::from(code(&failure))
-        }
+        Err(failure) => ExitCode::from(code(&failure)),
     }
 }
 
 /// Attaches, sees the canary, and goes away again.
 fn probe(options: Options) -> Result<(), RunError> {
-    let (detector, _ring) = Detector::start(options)?;
+    let (detector, _ring) =
+        Detector::start(options).inspect_err(|error| cli::say(&format!("detection is not possible here: {error}")))?;
     cli::say(&format!("detection is possible here: {}", detector.report()));
     Ok(())
 }

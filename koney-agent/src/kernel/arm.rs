@@ -75,10 +75,10 @@ impl Armory {
         let thread = thread_id();
         let asked = ArmRequest { trap, holders: [NO_TRAP; ARM_KEYS], ..ArmRequest::default() };
         lock(&self.requests).insert(thread, Request(asked), 0)?;
-        let opened = {
-            let _guard = self.gate.arming();
-            open::reopen(found)
-        };
+        // Until the keys are counted below: the program opens their slots without the lock, and a key that is disarmed meanwhile may
+        // close them; nothing is overlooked as long as somebody is arming.
+        let _guard = self.gate.arming();
+        let opened = open::reopen(found);
         let answer = {
             let mut requests = lock(&self.requests);
             let answer = requests.get(&thread, 0);
@@ -123,7 +123,6 @@ impl Armory {
         *slot = slot.saturating_sub(1);
         if *slot == 0 {
             traps.slots.remove(&key.slot());
-            // The lock is held, so no arming can have opened the slot since it was counted.
             self.gate.close(key);
         }
     }

@@ -9,8 +9,9 @@ use super::error::KernelError;
 pub struct Environment {
     /// `uname -r`.
     pub release: String,
-    /// `bpf` is in `/sys/kernel/security/lsm`: LSM programs fire. Elsewhere they load and attach and never run.
-    pub bpf_lsm: bool,
+    /// `bpf` is in `/sys/kernel/security/lsm`: LSM programs fire. Elsewhere they load and attach and never run. `None` where the
+    /// list cannot be read, as in a container without securityfs.
+    pub bpf_lsm: Option<bool>,
     /// Whether a task can be preempted inside a program.
     pub preemption: Preemption,
     /// The lockdown mode in force, where the kernel has one.
@@ -43,7 +44,7 @@ impl Environment {
         let release = uname.release().to_string_lossy().into_owned();
         let config = fs::read_to_string(Path::new("/boot").join(format!("config-{release}"))).ok();
         Self {
-            bpf_lsm: fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|list| has_bpf(&list)),
+            bpf_lsm: fs::read_to_string("/sys/kernel/security/lsm").ok().map(|list| has_bpf(&list)),
             preemption: preemption(&version, modes.as_deref(), &command_line, config.as_deref()),
             lockdown: fs::read_to_string("/sys/kernel/security/lockdown").ok().and_then(|modes| chosen(&modes, '[', ']')),
             release,

@@ -47,7 +47,10 @@ pub enum KernelError {
     #[error("cannot make the canary file: {0}; memfd_create must be allowed")]
     Canary(io::Error),
     /// No attach method fired.
-    #[error("no attach method works on this kernel{0}")]
+    #[error(
+        "no attach method works on this kernel{0}; koney needs Linux 5.10 or newer whose kernel lets this process attach fentry \
+         programs, or LSM programs with `bpf` in the lsm= list: inside a sandbox or a locked-down kernel, run it on the node itself"
+    )]
     NoMethod(Attempts),
 }
 

@@ -58,8 +58,9 @@ impl Method {
 pub(super) fn order(choice: Choice, environment: &Environment) -> Vec<Method> {
     match choice {
         Choice::Only(method) => vec![method],
-        Choice::Auto if environment.bpf_lsm => vec![Method::Lsm, Method::Fentry],
-        Choice::Auto => vec![Method::Fentry],
+        Choice::Auto if environment.bpf_lsm == Some(false) => vec![Method::Fentry],
+        // Where the list cannot be read, the canary will tell.
+        Choice::Auto => vec![Method::Lsm, Method::Fentry],
     }
 }
 
@@ -86,18 +87,19 @@ impl FromStr for Choice {
 mod tests {
     use super::*;
 
-    fn environment(bpf_lsm: bool, preemption: Preemption) -> Environment {
+    fn environment(bpf_lsm: Option<bool>, preemption: Preemption) -> Environment {
         Environment { release: "6.12".to_owned(), bpf_lsm, preemption, lockdown: None }
     }
 
     #[test]
     fn lsm_comes_first_where_the_kernel_has_it() {
-        let with = environment(true, Preemption::Full);
+        let with = environment(Some(true), Preemption::Full);
         assert_eq!(order(Choice::Auto, &with), [Method::Lsm, Method::Fentry]);
-        assert_eq!(order(Choice::Auto, &environment(false, Preemption::None)), [Method::Fentry]);
+        assert_eq!(order(Choice::Auto, &environment(Some(false), Preemption::None)), [Method::Fentry]);
+        assert_eq!(order(Choice::Auto, &environment(None, Preemption::None)), [Method::Lsm, Method::Fentry]);
         assert_eq!(order(Choice::Only(Method::Fentry), &with), [Method::Fentry]);
         assert!(Method::Fentry.degraded(&with).is_some());
-        assert!(Method::Fentry.degraded(&environment(false, Preemption::None)).is_none());
+        assert!(Method::Fentry.degraded(&environment(Some(false), Preemption::None)).is_none());
         assert!(Method::Lsm.degraded(&with).is_none());
     }
 

@@ -1,7 +1,7 @@
 //! The traps: which are wanted, which keys each holds, and whose an observation is.
 //!
-//! A trap is a path; several policies may want the same one. Numbers are given once and never again, so a record that is still on
-//! its way cannot be taken for another trap's.
+//! A trap is a path; several policies may want the same one. A number is not given again for a long time, so a record that is still
+//! on its way cannot be taken for another trap's.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use koney_common::{TrapKey, identity::CANARY_TRAP};
+use koney_common::{
+    TrapKey,
+    identity::{CANARY_TRAP, NO_TRAP},
+};
 use tracing::{info, warn};
 
 use super::state::State;
@@ -73,9 +76,9 @@ impl Table {
                 continue;
             }
             let path: Arc<str> = path.into();
-            self.last_number = self.last_number.checked_add(1).unwrap_or(CANARY_TRAP + 1);
-            self.numbers.insert(self.last_number, Arc::clone(&path));
-            self.traps.insert(path, Trap { number: self.last_number, policies, state: State::Pending, keys: Vec::new() });
+            let number = self.next_number();
+            self.numbers.insert(number, Arc::clone(&path));
+            self.traps.insert(path, Trap { number, policies, state: State::Pending, keys: Vec::new() });
         }
         loose
     }
@@ -134,6 +137,16 @@ impl Table {
     #[must_use]
     pub fn armed_of(&self) -> (usize, usize) {
         (self.traps.values().filter(|trap| trap.state == State::Armed).count(), self.traps.len())
+    }
+
+    /// Never a number in use, and none that was in use lately: they come round after four billion traps.
+    fn next_number(&mut self) -> u32 {
+        loop {
+            self.last_number = self.last_number.wrapping_add(1);
+            if ![CANARY_TRAP, NO_TRAP].contains(&self.last_number) && !self.numbers.contains_key(&self.last_number) {
+                return self.last_number;
+            }
+        }
     }
 
     fn release(&mut self, path: &Arc<str>, keys: &[TrapKey]) -> Vec<TrapKey> {

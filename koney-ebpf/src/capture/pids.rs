@@ -7,9 +7,8 @@ use koney_common::{
 
 use crate::kernel::{Kernel, config, offset};
 
-/// Deepest level at which the agent's namespace is looked for; nesting beyond a node in a container in a container is unheard of
-/// (the kernel allows 32, `MAX_PID_NS_LEVEL`).
-const LEVELS: u32 = 8;
+/// Levels of pid namespaces (`MAX_PID_NS_LEVEL`, `include/linux/pid_namespace.h`, and the initial one).
+const LEVELS: u32 = 33;
 /// Ancestors looked at to tell a workload from a runtime's exec.
 const ANCESTORS: u32 = 24;
 

@@ -3,8 +3,14 @@
 use crate::cli::Variant;
 
 /// Each kernel with the ways in which koney is attached to it.
-pub(crate) const MATRIX: [(&str, Variant); 4] =
-    [("6.1", Variant::Default), ("6.12", Variant::Default), ("6.12", Variant::LsmWithoutBpf), ("6.12", Variant::PreemptFull)];
+pub(crate) const MATRIX: [(&str, Variant); 6] = [
+    ("5.10", Variant::LsmWithBpf),
+    ("6.1", Variant::Default),
+    ("6.12", Variant::Default),
+    ("6.12", Variant::LsmWithoutBpf),
+    ("6.12", Variant::PreemptFull),
+    ("7.3", Variant::Default),
+];
 
 /// The kernel series of the matrix, each once.
 pub(crate) fn kernels() -> Vec<String> {
