@@ -3,6 +3,7 @@
 mod control;
 mod records;
 mod supervise;
+mod watch;
 
 use std::{
     path::PathBuf,
@@ -11,7 +12,7 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::{sync::watch as channel, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
@@ -83,11 +84,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
     let (detector, ring) = Detector::start(config.kernel)?;
-    let armer = detector.armer();
-    let (stopping, stopped) = watch::channel(false);
+    let pool = detector.pool();
+    let (stopping, stopped) = channel::channel(false);
     let mut tasks = Supervisor::default();
     tasks.spawn("manifest", watcher.run());
-    tasks.spawn("control", control::run(Arc::clone(&shared), snapshots, armer));
+    tasks.spawn("control", control::run(Arc::clone(&shared), snapshots, pool));
     let records = tasks.spawn("record", records::run(Arc::clone(&shared), detector, ring, config.kernel.attach, stopped));
 
     let ended = tokio::select! {
@@ -96,8 +97,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     };
     // The record task reads the ring once more before it ends; the sinks then have all there is.
     stopping.send_replace(true);
-    if ended.is_none() {
-        records.wait().await;
+    if timeout(FLUSH, records.wait()).await.is_err() {
+        warn!("records are still coming; the rest of the ring is left behind");
     }
     tasks.abort();
     for leftover in shared.sinks.shutdown(FLUSH).await {

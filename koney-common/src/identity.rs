@@ -1,6 +1,7 @@
 //! A trap is an inode: the keys and values of the identity check.
 
-/// The kernel's own name of a file.
+/// The kernel's own name of a file; unique among the files of a node except on btrfs, whose subvolumes count their inodes alike and
+/// share one `s_dev`.
 ///
 /// `device` is `super_block.s_dev` in the kernel's encoding (major << 20 | minor, `include/linux/kdev_t.h`), which is not what
 /// `stat` reports; keys are therefore entered by the kernel program when the agent opens the file, never computed from `stat`.
@@ -40,6 +41,8 @@ pub struct ArmRequest {
     pub filled: u32,
     /// The keys of the opened file: its own first, an overlay's backing file second.
     pub keys: [TrapKey; ARM_KEYS],
+    /// `inode.i_generation` for each key: tells a file from a later one that was given its inode number.
+    pub generations: [u32; ARM_KEYS],
     /// The trap already in force for each key; equals `trap` where the key was entered now, [`NO_TRAP`] where that failed.
     pub holders: [u32; ARM_KEYS],
 }
@@ -62,7 +65,8 @@ pub struct Gate {
     pub arming: u32,
     /// Keeps `slots` on a cache line that arming does not write.
     pub padding: [u32; 15],
-    /// Not zero: some armed key falls into this slot. Bytes, because a plain store is the one atomic write that 5.10 offers.
+    /// Not zero: some armed key falls into this slot. Bytes, because setting a bit would take an
+    /// atomic OR, which BPF has only since 5.12.
     pub slots: [u8; GATE_SLOTS],
 }
 
@@ -88,7 +92,7 @@ impl TrapKey {
 const _: () = {
     assert!(size_of::<TrapKey>() == 16);
     assert!(size_of::<TrapEntry>() == 8);
-    assert!(size_of::<ArmRequest>() == 48);
+    assert!(size_of::<ArmRequest>() == 56);
     assert!(size_of::<Gate>() == 64 + GATE_SLOTS);
 };
 

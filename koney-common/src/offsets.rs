@@ -42,6 +42,8 @@ offsets! {
     path_dentry,
     /// `inode.i_ino`
     inode_number,
+    /// `inode.i_generation`
+    inode_generation,
     /// `inode.i_sb`
     inode_super_block,
     /// `super_block.s_dev`
@@ -72,8 +74,8 @@ offsets! {
     task_mm,
     /// `task_struct.fs`
     task_fs,
-    /// `task_struct.cred`
-    task_cred,
+    /// `task_struct.real_cred`
+    task_real_cred,
     /// `task_struct.loginuid`
     task_login_uid,
     /// `task_struct.start_boottime`

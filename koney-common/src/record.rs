@@ -38,8 +38,8 @@ pub struct Record {
     pub trap: u32,
     /// `file.f_flags`.
     pub open_flags: u32,
-    /// `file.f_mode`.
-    pub file_mode: u32,
+    /// `inode.i_generation` of the opened file.
+    pub generation: u32,
     /// Thread group, in the agent's pid namespace.
     pub pid: u32,
     /// Thread, in the agent's pid namespace.
@@ -157,8 +157,8 @@ pub mod valid {
     pub const ORIGIN: u64 = 1 << 19;
     /// `open_flags`.
     pub const OPEN_FLAGS: u64 = 1 << 20;
-    /// `file_mode`.
-    pub const FILE_MODE: u64 = 1 << 21;
+    /// `generation`.
+    pub const GENERATION: u64 = 1 << 21;
 
     /// The argument block was longer than its area.
     pub const ARGUMENTS_TRUNCATED: u64 = 1 << 32;
@@ -175,6 +175,9 @@ pub mod valid {
     /// The file was opened by an overlay on behalf of the process.
     pub const NESTED: u64 = 1 << 38;
 }
+
+/// Size of the ring, a power of two: some six hundred records.
+pub const RING_BYTES: usize = 4 << 20;
 
 /// Size of every record.
 pub const RECORD_LEN: usize = size_of::<Record>();

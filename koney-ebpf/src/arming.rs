@@ -10,27 +10,28 @@ use crate::{
     capture::pids,
     counters::count,
     gate,
-    kernel::Kernel,
+    kernel::{KernelPtr, typed::File},
     maps::{ARMING, GATE, TRAPS},
 };
 
 const BPF_NOEXIST: u64 = 1;
+const BPF_EXIST: u64 = 2;
 
 /// True where the current thread is arming: its open is the agent's own and raises nothing.
 #[inline(always)]
-pub(crate) fn answer(key: TrapKey, nested: bool) -> bool {
+pub(crate) fn answer(file: File, key: TrapKey, nested: bool) -> bool {
     // SAFETY: takes no argument and reads no memory.
-    let task = Kernel(unsafe { bpf_get_current_task() });
+    let task = KernelPtr(unsafe { bpf_get_current_task() });
     let Some(thread) = pids::of_thread(task) else { return false };
     let Some(request) = ARMING.get_ptr_mut(thread) else { return false };
     // SAFETY: the entry is preallocated and its only other user is the thread that is now inside this open.
     let request = unsafe { &mut *request };
-    enter(request, key, if nested { ROLE_BACKING } else { ROLE_OWN });
+    enter(request, key, file.generation(), if nested { ROLE_BACKING } else { ROLE_OWN });
     true
 }
 
 #[inline(always)]
-fn enter(request: &mut ArmRequest, key: TrapKey, role: u32) {
+fn enter(request: &mut ArmRequest, key: TrapKey, generation: u32, role: u32) {
     let index = request.filled as usize;
     if index >= ARM_KEYS {
         return;
@@ -41,8 +42,15 @@ fn enter(request: &mut ArmRequest, key: TrapKey, role: u32) {
         request.trap
     } else {
         // SAFETY: see `open::seen`; the copy is taken at once.
-        let present = unsafe { TRAPS.get(key) };
-        present.map_or(NO_TRAP, |present| present.trap)
+        let present = unsafe { TRAPS.get(key) }.copied();
+        match present {
+            // Known as what an overlay keeps behind another file, and now a trap of its own.
+            Some(present) if present.role == ROLE_BACKING && role == ROLE_OWN && TRAPS.insert(key, entry, BPF_EXIST).is_err() => {
+                NO_TRAP
+            }
+            Some(present) => present.trap,
+            None => NO_TRAP,
+        }
     };
     if holder == NO_TRAP {
         count(Counter::ArmFailed);
@@ -55,9 +63,11 @@ fn enter(request: &mut ArmRequest, key: TrapKey, role: u32) {
     // Two fixed places instead of an index: 5.10's verifier loses the bound of a computed one.
     if index == 0 {
         request.keys[0] = key;
+        request.generations[0] = generation;
         request.holders[0] = holder;
     } else {
         request.keys[1] = key;
+        request.generations[1] = generation;
         request.holders[1] = holder;
     }
     request.filled += 1;

@@ -1,7 +1,7 @@
 //! Reading kernel memory: the only place where an offset meets an address.
 //!
 //! Two back ends. [`typed`] loads through the pointer that the verifier knows to be a `struct file` (LSM and fentry only): one
-//! instruction each, on every open of the node. [`Kernel`] goes through `bpf_probe_read_kernel`, which faults safely on any address
+//! instruction each, on every open of the node. [`KernelPtr`] goes through `bpf_probe_read_kernel`, which faults safely on any address
 //! and costs a helper call: for the record, which is written once per access to a trap.
 
 use aya_ebpf::helpers::{
@@ -31,9 +31,9 @@ pub(crate) use {config, offset};
 
 /// An address in the kernel, not yet known to be readable.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kernel(pub(crate) u64);
+pub(crate) struct KernelPtr(pub(crate) u64);
 
-impl Kernel {
+impl KernelPtr {
     /// The value of a member; `None` where this kernel has no such member or the address cannot be read.
     #[inline(always)]
     pub(crate) fn read<T: Copy>(self, offset: u16) -> Option<T> {
@@ -58,6 +58,12 @@ impl Kernel {
     #[inline(always)]
     pub(crate) fn member(self, offset: u16) -> Option<Self> {
         if offset == ABSENT { None } else { Some(Self(self.0 + u64::from(offset))) }
+    }
+
+    /// The object that this is an embedded member of.
+    #[inline(always)]
+    pub(crate) fn container(self, offset: u16) -> Option<Self> {
+        if offset == ABSENT { None } else { Some(Self(self.0 - u64::from(offset))) }
     }
 
     /// Copies a NUL-terminated string into `to`; the length with its NUL.
@@ -113,6 +119,13 @@ pub(crate) mod typed {
         #[inline(always)]
         pub(crate) fn mode(self) -> u32 {
             load(self.0, offset!(file_mode))
+        }
+
+        /// `inode.i_generation`, 0 where this kernel has none.
+        #[inline(always)]
+        pub(crate) fn generation(self) -> u32 {
+            let offset = offset!(inode_generation);
+            if offset == koney_common::offsets::ABSENT { 0 } else { load(self.pointer(offset!(file_inode)), offset) }
         }
 
         #[inline(always)]

@@ -4,7 +4,10 @@ use aya_ebpf::{
     btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
-use koney_common::{ArmRequest, Gate, Offsets, Record, TrapEntry, TrapKey, counter::COUNTERS as COUNTER_SLOTS, offsets::Config};
+use koney_common::{
+    ArmRequest, Gate, Offsets, Record, TrapEntry, TrapKey, counter::COUNTERS as COUNTER_SLOTS, offsets::Config,
+    record::RING_BYTES,
+};
 
 /// `BPF_F_NO_PREALLOC`: memory follows the number of traps, not the bound.
 const NO_PREALLOC: usize = 1;
@@ -34,7 +37,7 @@ pub(crate) static ARMING: HashMap<u32, ArmRequest, 64> = HashMap::new();
 
 /// The records.
 #[btf_map]
-pub(crate) static RECORDS: RingBuf<Record, 4_194_304> = RingBuf::new();
+pub(crate) static RECORDS: RingBuf<Record, RING_BYTES> = RingBuf::new();
 
 /// What happened, per CPU.
 #[btf_map]

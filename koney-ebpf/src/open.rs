@@ -8,12 +8,13 @@ use crate::{
     capture::{self, Access},
     counters::count,
     gate,
-    kernel::{Kernel, typed::File},
+    kernel::{KernelPtr, typed::File},
     maps::{GATE, TRAPS},
 };
 
 /// An overlay opens the file behind the one that was asked for with this mode bit (`FMODE_NOACCOUNT`, `include/linux/fs.h`; set by
-/// `alloc_empty_file_noaccount`, `fs/file_table.c`). No system call can set it. Seen on 5.10 to 7.3.
+/// `alloc_empty_file_noaccount`, since 6.5 by `alloc_empty_backing_file`, `fs/file_table.c`). No system call can set it. Seen on 5.10
+/// to 7.3.
 const FMODE_NOACCOUNT: u32 = 0x2000_0000;
 
 /// Called for every open on the node.
@@ -25,11 +26,11 @@ pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: File) {
         return;
     }
     let nested = file.mode() & FMODE_NOACCOUNT != 0;
-    if gate::arming(gate) && arming::answer(key, nested) {
+    if gate::arming(gate) && arming::answer(file, key, nested) {
         return;
     }
-    // SAFETY: the entry is two integers that the agent or the arming thread wrote before the key became visible; a concurrent
-    // replacement can at worst show the other valid trap number.
+    // SAFETY: two integers. The element of a key that is removed at this moment can already belong to another key: the record then
+    // carries that trap's number, and the agent goes by the key.
     let Some(entry) = (unsafe { TRAPS.get(key) }) else { return };
     let entry = *entry;
     if nested && entry.role == ROLE_BACKING {
@@ -37,5 +38,5 @@ pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: File) {
         return;
     }
     count(Counter::Seen);
-    capture::emit(ctx, Access { file: Kernel(file.0 as u64), key, trap: entry.trap, nested });
+    capture::emit(ctx, Access { file: KernelPtr(file.0 as u64), key, trap: entry.trap, nested });
 }

@@ -42,8 +42,9 @@ impl Sight {
     /// Arms a file and gives its keys; the trap's number is the how-manieth it is.
     pub async fn arm(&mut self, path: &Path) -> Vec<TrapKey> {
         self.armed += 1;
-        let jobs = vec![Job { trap: self.armed, path: path.to_owned() }];
-        self.detector.armer().arm(jobs).await.remove(0).expect("the decoy exists and is armed")
+        let jobs = vec![Job { trap: self.armed, path: path.to_owned(), known: None }];
+        let armed = self.detector.pool().arm(jobs).await.remove(0).expect("the decoy exists and is armed");
+        armed.keys.iter().map(|armed| armed.key).collect()
     }
 
     /// Everything seen since the last look, the canary left out.

@@ -120,7 +120,7 @@ async fn a_disarmed_file_is_silent(sight: &mut Sight) {
     let folder = folder();
     let decoy = decoy(folder.path());
     let keys = sight.arm(&decoy).await;
-    sight.detector.armer().disarm(&keys);
+    sight.detector.pool().disarm(&keys);
     File::open(&decoy).expect("open");
     assert_eq!(sight.seen(), []);
     sight.arm(&decoy).await;

@@ -28,8 +28,7 @@ pub fn on_host(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detecto
 
 fn process(subject: &Subject, clock: Clock) -> Process {
     Process {
-        // A process that the agent's pid namespace does not contain has no number in it; the node's own still tells it apart.
-        pid: subject.pid.unwrap_or(subject.init_pid),
+        pid: subject.pid,
         tid: subject.tid,
         uid: subject.uid,
         gid: subject.gid,
@@ -60,6 +59,7 @@ pub(super) mod tests {
             check: Check::Identity,
             trap: 1,
             key: TrapKey::new(1, 42),
+            generation: None,
             nested: false,
             open_flags: Some(0),
             path: Some("/run/./token".to_owned()),
@@ -84,7 +84,7 @@ pub(super) mod tests {
     fn arguments_leave_the_programs_name_out() {
         let process = alert("/run/token").process.expect("there is a process");
         assert_eq!(process.arguments.as_deref(), Some("-n token"));
-        assert_eq!((process.pid, process.parent_pid), (9, Some(8)));
+        assert_eq!((process.pid, process.parent_pid), (Some(9), Some(8)));
     }
 
     #[test]

@@ -57,7 +57,7 @@ struct Node<'a> {
 #[derive(Serialize)]
 struct Actor<'a> {
     uid: Option<u32>,
-    pid: u32,
+    pid: Option<u32>,
     cwd: Option<&'a str>,
     binary: Option<&'a str>,
     arguments: Option<&'a str>,
@@ -166,7 +166,7 @@ mod tests {
         alert.policy = None;
         alert.trap = Trap::Unknown;
         alert.node = None;
-        alert.process = Some(Process { pid: 7, ..Process::default() });
+        alert.process = Some(Process { pid: Some(7), ..Process::default() });
         let full = line(&alert);
         assert!(full.contains(r#""deception_policy_name": null, "trap_type": "unknown", "metadata": {}, "#), "{full}");
         assert!(

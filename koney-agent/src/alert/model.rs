@@ -60,8 +60,8 @@ pub struct Container {
 /// Who did it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Process id (thread group) in the agent's pid namespace.
-    pub pid: u32,
+    /// Process id (thread group) in the agent's pid namespace, where that contains the process.
+    pub pid: Option<u32>,
     /// Thread id in the agent's pid namespace.
     pub tid: Option<u32>,
     /// Real user id in the initial user namespace.

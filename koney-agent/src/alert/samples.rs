@@ -20,7 +20,7 @@ pub(crate) fn in_pod() -> Alert {
             id: "6f5ab819f146ffd24745bac5d3dc2c3d4071c504366fb85b416a7a500de144d9".to_owned(),
         }),
         process: Some(Process {
-            pid: 9999,
+            pid: Some(9999),
             uid: Some(0),
             executable: Some("/usr/bin/cat".to_owned()),
             arguments: Some("/run/secrets/koney/service_token".to_owned()),

@@ -64,6 +64,7 @@ pub fn decode(bytes: &[u8]) -> Result<Observation, DecodeError> {
         check,
         trap: raw.u32(at!(trap)),
         key: TrapKey::new(raw.u32(at!(device)), raw.u64(at!(inode))),
+        generation: raw.when(valid::GENERATION, raw.u32(at!(generation))),
         nested: raw.has(valid::NESTED),
         open_flags: raw.when(valid::OPEN_FLAGS, raw.u32(at!(open_flags))),
         path: raw.path(valid::PATH, valid::PATH_TRUNCATED, at!(path), at!(path_len)),

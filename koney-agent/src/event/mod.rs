@@ -6,3 +6,4 @@ mod text;
 
 pub use decode::{DecodeError, decode};
 pub use observation::{Check, Observation, Operation, Origin, Parent, Subject};
+pub use text::arguments;

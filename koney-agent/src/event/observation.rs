@@ -15,6 +15,8 @@ pub struct Observation {
     pub trap: u32,
     /// The kernel's identity of the file.
     pub key: TrapKey,
+    /// `inode.i_generation`.
+    pub generation: Option<u32>,
     /// The open came from an overlay on behalf of the process.
     pub nested: bool,
     /// `open(2)` flags.

@@ -25,8 +25,9 @@ pub(super) fn path(components: &[u8], truncated: bool) -> String {
     path
 }
 
-/// The argument block; the last NUL ends the last argument, every other one separates two.
-pub(super) fn arguments(block: &[u8]) -> Vec<String> {
+/// Splits an argument block: the last NUL ends the last argument, every other one separates two.
+#[must_use]
+pub fn arguments(block: &[u8]) -> Vec<String> {
     let block = block.strip_suffix(&[0]).unwrap_or(block);
     block.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }

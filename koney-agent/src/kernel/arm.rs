@@ -4,8 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    io,
-    os::fd::BorrowedFd,
+    os::fd::{AsFd as _, BorrowedFd},
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -19,7 +18,7 @@ use thiserror::Error;
 
 use super::{
     gate::Gate,
-    open::{self, OpenError},
+    open::{self, OpenError, Stamp},
     pod::{Entry, Key, Request},
 };
 
@@ -43,6 +42,35 @@ pub enum ArmError {
     Map(#[from] MapError),
 }
 
+/// One path to arm under one trap number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The agent's number for the trap.
+    pub trap: u32,
+    /// Absolute path inside the root.
+    pub path: PathBuf,
+    /// What came of the last time; a file that is still the same is not opened again.
+    pub known: Option<Armed>,
+}
+
+/// A file that is armed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Armed {
+    /// Its keys: its own, and that of the file which an overlay keeps behind it.
+    pub keys: Vec<ArmedKey>,
+    /// By which it is known again.
+    pub stamp: Stamp,
+}
+
+/// A key, and which of the files that have had this inode number it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArmedKey {
+    /// The kernel's name of the file.
+    pub key: TrapKey,
+    /// `inode.i_generation`.
+    pub generation: u32,
+}
+
 /// The one that enters and removes keys.
 pub(super) struct Armory {
     gate: Gate,
@@ -64,14 +92,17 @@ impl Armory {
     }
 
     /// Arms the file at `path` in the agent's own root. Blocks as long as the file system does.
-    pub(super) fn arm(&self, trap: u32, path: &Path) -> Result<Vec<TrapKey>, ArmError> {
+    pub(super) fn arm(&self, trap: u32, path: &Path, known: Option<&Armed>) -> Result<Armed, ArmError> {
         let root = open::own_root().map_err(OpenError::Io)?;
         let found = open::resolve(root, path)?;
-        self.arm_found(trap, std::os::fd::AsFd::as_fd(&found))
+        if let Some(known) = known.filter(|known| known.stamp == found.stamp && self.has(&known.keys)) {
+            return Ok(known.clone());
+        }
+        Ok(Armed { keys: self.arm_found(trap, found.file.as_fd())?, stamp: found.stamp })
     }
 
     /// Arms the file behind an `O_PATH` (or any other) descriptor.
-    pub(super) fn arm_found(&self, trap: u32, found: BorrowedFd<'_>) -> Result<Vec<TrapKey>, ArmError> {
+    pub(super) fn arm_found(&self, trap: u32, found: BorrowedFd<'_>) -> Result<Vec<ArmedKey>, ArmError> {
         let thread = thread_id();
         let asked = ArmRequest { trap, holders: [NO_TRAP; ARM_KEYS], ..ArmRequest::default() };
         lock(&self.requests).insert(thread, Request(asked), 0)?;
@@ -85,39 +116,45 @@ impl Armory {
             requests.remove(&thread)?;
             answer?.0
         };
+        // Also where the open failed in the end: the program has answered before that (`do_dentry_open`, `fs/open.c`).
+        let keys = self.take(&answer);
         drop(opened.map_err(OpenError::Io)?);
-        self.take(&answer)
+        keys
     }
 
-    /// Notes the keys that the program has entered.
-    fn take(&self, answer: &ArmRequest) -> Result<Vec<TrapKey>, ArmError> {
+    /// Counts the keys that the program has entered.
+    fn take(&self, answer: &ArmRequest) -> Result<Vec<ArmedKey>, ArmError> {
         let filled = (answer.filled as usize).min(ARM_KEYS);
         if filled == 0 {
             return Err(ArmError::NotSeen);
         }
         let mut traps = lock(&self.traps);
         let mut keys = Vec::with_capacity(filled);
-        for (key, holder) in answer.keys.iter().zip(answer.holders).take(filled) {
-            if holder == NO_TRAP {
-                return Err(ArmError::Full);
-            }
+        let entered = answer.keys.iter().zip(answer.generations).zip(answer.holders).take(filled);
+        for ((key, generation), _) in entered.filter(|(_, holder)| *holder != NO_TRAP) {
             if traps.keys.insert(*key) {
                 *traps.slots.entry(key.slot()).or_default() += 1;
             }
             self.gate.open(*key);
-            keys.push(*key);
+            keys.push(ArmedKey { key: *key, generation });
         }
-        Ok(keys)
+        if keys.len() == filled { Ok(keys) } else { Err(ArmError::Full) }
+    }
+
+    /// All the keys are in force: nobody has removed one behind the agent's back.
+    fn has(&self, keys: &[ArmedKey]) -> bool {
+        let traps = lock(&self.traps);
+        keys.iter().all(|armed| traps.table.get(&Key(armed.key), 0).is_ok())
     }
 
     /// Removes a key. Unknown keys are no error: what is gone is gone.
     pub(super) fn disarm(&self, key: TrapKey) {
         let mut traps = lock(&self.traps);
-        if !traps.keys.remove(&key) {
-            return;
-        }
         if let Err(error) = traps.table.remove(&Key(key)) {
             tracing::debug!(%error, "the key was gone already");
+        }
+        if !traps.keys.remove(&key) {
+            return;
         }
         let slot = traps.slots.entry(key.slot()).or_default();
         *slot = slot.saturating_sub(1);
@@ -128,15 +165,6 @@ impl Armory {
     }
 }
 
-/// One path to arm under one trap number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// The agent's number for the trap.
-    pub trap: u32,
-    /// Absolute path inside the root.
-    pub path: PathBuf,
-}
-
 #[expect(clippy::cast_sign_loss, reason = "thread ids are positive")]
 fn thread_id() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get() as u32
@@ -145,10 +173,4 @@ fn thread_id() -> u32 {
 /// A panic while holding the lock leaves the map as consistent as the kernel has it.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-impl From<io::Error> for ArmError {
-    fn from(error: io::Error) -> Self {
-        Self::Open(OpenError::Io(error))
-    }
 }

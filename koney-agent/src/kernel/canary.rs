@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use koney_common::{TrapKey, identity::CANARY_TRAP};
+use koney_common::identity::CANARY_TRAP;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
@@ -16,18 +16,16 @@ use super::{
 /// An anonymous file: it needs no writable disk and nobody else can open it by a name.
 pub(super) struct Canary {
     file: OwnedFd,
-    key: Option<TrapKey>,
 }
 
 impl Canary {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { file: memfd_create("koney-canary", MemfdFlags::CLOEXEC)?, key: None })
+        Ok(Self { file: memfd_create("koney-canary", MemfdFlags::CLOEXEC)? })
     }
 
     /// Arms the file, which already needs a program that fires.
-    pub(super) fn arm(&mut self, armory: &Armory) -> Result<(), ArmError> {
-        self.key = armory.arm_found(CANARY_TRAP, self.file.as_fd())?.first().copied();
-        Ok(())
+    pub(super) fn arm(&self, armory: &Armory) -> Result<(), ArmError> {
+        armory.arm_found(CANARY_TRAP, self.file.as_fd()).map(drop)
     }
 
     /// Touches the file; its record must follow.

@@ -8,7 +8,11 @@ use std::{
 };
 
 use aya::maps::{HashMap, Map, MapData, PerCpuArray};
-use koney_common::{Record, offsets::Config, record::RECORD_LEN};
+use koney_common::{
+    Record,
+    offsets::Config,
+    record::{RECORD_LEN, RING_BYTES},
+};
 use tracing::{info, warn};
 
 use super::{
@@ -24,13 +28,11 @@ use super::{
     method::{self, Choice, Method},
     offsets,
     ring::Ring,
-    workers::Armer,
+    workers::ArmPool,
 };
 
-/// Ring size in bytes; must equal the map's definition in koney-ebpf.
-const RING_BYTES: usize = 4 << 20;
 /// How long the canary's record may take.
-const CANARY_DEADLINE: Duration = Duration::from_secs(1);
+pub const CANARY_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What the user chose.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +59,7 @@ pub struct Report {
 /// eBPF detection, attached and seen to fire.
 pub struct Detector {
     programs: Programs,
-    armer: Armer,
+    pool: ArmPool,
     counters: PerCpuArray<MapData, u64>,
     canary: Canary,
     report: Report,
@@ -84,14 +86,14 @@ impl Detector {
         let armory = Arc::new(Armory::new(gate, programs.map("ARMING")?, programs.map::<HashMap<_, _, _>>("TRAPS")?));
         let counters = programs.map("COUNTERS")?;
         let (ring_map, mut ring) = ring(&mut programs)?;
-        let mut canary = Canary::new().map_err(KernelError::Canary)?;
+        let canary = Canary::new().map_err(KernelError::Canary)?;
         let (method, failed) =
-            attach_first(options.attach, &environment, &mut programs, &armory, &mut canary, &mut ring, |_record| {})?;
+            attach_first(options.attach, &environment, &mut programs, &armory, &canary, &mut ring, |_record| {})?;
         let degraded = method.degraded(&environment);
         let report = Report { environment, method, failed, degraded };
         report.log();
-        let armer = Armer::new(armory);
-        Ok((Self { programs, armer, counters, canary, report, _maps: [gate_map, ring_map] }, ring))
+        let pool = ArmPool::new(armory);
+        Ok((Self { programs, pool, counters, canary, report, _maps: [gate_map, ring_map] }, ring))
     }
 
     /// What is attached.
@@ -102,8 +104,8 @@ impl Detector {
 
     /// What arms and disarms, for the task that knows the traps.
     #[must_use]
-    pub fn armer(&self) -> Armer {
-        self.armer.clone()
+    pub fn pool(&self) -> ArmPool {
+        self.pool.clone()
     }
 
     /// Touches the canary: its record must come out of the ring within a second.
@@ -120,8 +122,13 @@ impl Detector {
     ///
     /// Records of accesses that come out of the ring meanwhile go to `each`.
     pub fn reattach(&mut self, choice: Choice, ring: &mut Ring, each: impl FnMut(&[u8])) -> Result<(), KernelError> {
-        let Self { programs, armer, canary, report, .. } = self;
-        let (method, failed) = attach_first(choice, &report.environment, programs, armer.armory(), canary, ring, each)?;
+        let Self { programs, pool, canary, report, .. } = self;
+        // The program answers an arming open at once, whatever the ring is doing: where it does, only the canary's key was gone.
+        if canary.arm(pool.armory()).is_ok() {
+            info!(method = %report.method, "the program still sees; the canary is armed again");
+            return Ok(());
+        }
+        let (method, failed) = attach_first(choice, &report.environment, programs, pool.armory(), canary, ring, each)?;
         report.method = method;
         report.failed = failed;
         report.degraded = method.degraded(&report.environment);
@@ -158,7 +165,7 @@ fn attach_first(
     environment: &Environment,
     programs: &mut Programs,
     armory: &Armory,
-    canary: &mut Canary,
+    canary: &Canary,
     ring: &mut Ring,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(Method, Attempts), KernelError> {
@@ -176,7 +183,7 @@ fn attach_first(
 }
 
 /// A method counts only when it has fired: loading and attaching succeed on kernels that never call the program.
-fn fires(armory: &Armory, canary: &mut Canary, ring: &mut Ring, each: &mut impl FnMut(&[u8])) -> Result<(), String> {
+fn fires(armory: &Armory, canary: &Canary, ring: &mut Ring, each: &mut impl FnMut(&[u8])) -> Result<(), String> {
     canary.arm(armory).map_err(|error| format!("attached, but the canary {error}"))?;
     canary.touch().map_err(|error| format!("the canary cannot be opened: {error}"))?;
     let started = Instant::now();

@@ -14,8 +14,6 @@ pub struct Environment {
     pub bpf_lsm: Option<bool>,
     /// Whether a task can be preempted inside a program.
     pub preemption: Preemption,
-    /// The lockdown mode in force, where the kernel has one.
-    pub lockdown: Option<String>,
 }
 
 /// Kernel preemption, as far as BPF programs are concerned.
@@ -46,7 +44,6 @@ impl Environment {
         Self {
             bpf_lsm: fs::read_to_string("/sys/kernel/security/lsm").ok().map(|list| has_bpf(&list)),
             preemption: preemption(&version, modes.as_deref(), &command_line, config.as_deref()),
-            lockdown: fs::read_to_string("/sys/kernel/security/lockdown").ok().and_then(|modes| chosen(&modes, '[', ']')),
             release,
         }
     }

@@ -20,13 +20,13 @@ mod pod;
 mod ring;
 mod workers;
 
-pub use arm::{ArmError, Job};
+pub use arm::{ArmError, Armed, ArmedKey, Job};
 pub use canary::is_canary;
 pub use counters::Counts;
-pub use detector::{Detector, Options, Report};
+pub use detector::{CANARY_DEADLINE, Detector, Options, Report};
 pub use environment::{Environment, Preemption};
 pub use error::{Attempt, Attempts, KernelError};
 pub use method::{Choice, Method};
-pub use open::OpenError;
+pub use open::{OpenError, Stamp};
 pub use ring::Ring;
-pub use workers::{Armer, Outcome};
+pub use workers::{ArmPool, Outcome};

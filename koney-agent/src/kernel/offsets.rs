@@ -30,6 +30,7 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
         path_mount: "path", "mnt", Pointer;
         path_dentry: "path", "dentry", Pointer;
         inode_number: "inode", "i_ino", Sized(8);
+        inode_generation: "inode", "i_generation", Sized(4);
         inode_super_block: "inode", "i_sb", Pointer;
         super_block_device: "super_block", "s_dev", Sized(4);
         dentry_parent: "dentry", "d_parent", Pointer;
@@ -45,7 +46,7 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
         task_comm: "task_struct", "comm", Bytes(COMM_BYTES);
         task_mm: "task_struct", "mm", Pointer;
         task_fs: "task_struct", "fs", Pointer;
-        task_cred: "task_struct", "cred", Pointer;
+        task_real_cred: "task_struct", "real_cred", Pointer;
         task_login_uid: "task_struct", "loginuid", Sized(4);
         task_start_time: "task_struct", "start_boottime", Sized(8);
         task_nsproxy: "task_struct", "nsproxy", Pointer;

@@ -26,16 +26,33 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
+/// What tells that a file is still the one that was opened before, without opening it: an open would show every five seconds, to
+/// whoever watches the folder with inotify, which of its files are decoys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    changed: (i64, u64),
+}
+
+/// A regular file, found and not opened.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) file: OwnedFd,
+    pub(super) stamp: Stamp,
+}
+
 /// Resolves `path` below `root` (a symlink cannot lead out of it) without opening it for reading: no `file_open` is raised.
-pub(super) fn resolve(root: impl AsFd, path: &Path) -> Result<OwnedFd, OpenError> {
+pub(super) fn resolve(root: impl AsFd, path: &Path) -> Result<Found, OpenError> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let found = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).map_err(|error| match error {
+    let file = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).map_err(|error| match error {
         Errno::NOENT | Errno::NOTDIR => OpenError::Missing,
         other => OpenError::Io(other.into()),
     })?;
-    let status = fstat(&found).map_err(io::Error::from)?;
+    let status = fstat(&file).map_err(io::Error::from)?;
+    let stamp = Stamp { device: status.st_dev, inode: status.st_ino, changed: (status.st_ctime, status.st_ctime_nsec) };
     match FileType::from_raw_mode(status.st_mode) {
-        FileType::RegularFile => Ok(found),
+        FileType::RegularFile => Ok(Found { file, stamp }),
         other => Err(OpenError::NotRegular(name(other))),
     }
 }
@@ -84,7 +101,7 @@ mod tests {
         fs::create_dir(folder.path().join("etc")).expect("mkdir");
         fs::write(folder.path().join("etc/hostname"), "inside").expect("write");
         let found = resolve(&root, Path::new("/decoy")).expect("resolved inside the root");
-        let text = io::read_to_string(fs::File::from(reopen(&found).expect("reopened"))).expect("read");
+        let text = io::read_to_string(fs::File::from(reopen(found.file).expect("reopened"))).expect("read");
         assert_eq!(text, "inside");
     }
 

@@ -1,11 +1,12 @@
 //! Arming in threads of its own, with a deadline: even `O_PATH` can block on a network or FUSE mount.
 //!
-//! A thread that hangs is left behind with the one path it hangs on, and a new one goes on with the rest.
+//! A thread that hangs is left behind with the one path it hangs on, and a new one goes on with the rest. The path is not tried again
+//! until that thread comes back.
 
 use std::{
     collections::HashSet,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -13,26 +14,28 @@ use koney_common::TrapKey;
 use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
-use super::arm::{ArmError, Armory, Job};
+use super::arm::{ArmError, Armed, Armory, Job};
 
 /// How long one path may take.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// Threads that may hang at the same time; beyond it nothing new is tried until one comes back.
-const STUCK: usize = 8;
 
 /// What came of one job.
-pub type Outcome = Result<Vec<TrapKey>, ArmError>;
+pub type Outcome = Result<Armed, ArmError>;
 
 /// Arms paths off the runtime's threads, and disarms keys.
 #[derive(Clone)]
-pub struct Armer {
+pub struct ArmPool {
     armory: Arc<Armory>,
-    stuck: Arc<Mutex<HashSet<PathBuf>>>,
+    busy: Busy,
 }
 
-impl Armer {
+/// The paths that some thread is at.
+#[derive(Clone, Default)]
+struct Busy(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl ArmPool {
     pub(super) fn new(armory: Arc<Armory>) -> Self {
-        Self { armory, stuck: Arc::default() }
+        Self { armory, busy: Busy::default() }
     }
 
     /// Removes keys.
@@ -50,40 +53,26 @@ impl Armer {
     pub async fn arm(&self, jobs: Vec<Job>) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(jobs.len());
         let mut answers = self.start(jobs.clone());
-        while outcomes.len() < jobs.len() {
-            match timeout(DEADLINE, answers.recv()).await {
-                Ok(Some(outcome)) => outcomes.push(outcome),
-                // The thread could not be started, or died: this job is lost, the rest goes to a new thread.
-                Ok(None) => {
-                    outcomes.push(Err(ArmError::Unreachable));
-                    answers = self.start(jobs.iter().skip(outcomes.len()).cloned().collect());
-                }
-                Err(_elapsed) => {
-                    if let Some(job) = jobs.get(outcomes.len()) {
-                        warn!(path = %job.path.display().to_string().escape_debug(), "arming takes too long; the trap is unreachable");
-                        self.stuck().insert(job.path.clone());
-                    }
-                    outcomes.push(Err(ArmError::Unreachable));
-                    answers = self.start(jobs.iter().skip(outcomes.len()).cloned().collect());
-                }
+        while let Some(job) = jobs.get(outcomes.len()) {
+            if let Ok(Some(outcome)) = timeout(DEADLINE, answers.recv()).await {
+                outcomes.push(outcome);
+                continue;
             }
+            // The thread hangs, or could not be started: this job is given up, the rest goes to a new one.
+            warn!(path = %job.path.display().to_string().escape_debug(), "arming takes too long");
+            outcomes.push(Err(ArmError::Unreachable));
+            answers = self.start(jobs.iter().skip(outcomes.len()).cloned().collect());
         }
         outcomes
     }
 
     fn start(&self, jobs: Vec<Job>) -> mpsc::UnboundedReceiver<Outcome> {
         let (send, receive) = mpsc::unbounded_channel();
-        let armer = self.clone();
+        let pool = self.clone();
         let spawned = std::thread::Builder::new().name("koney-arm".to_owned()).spawn(move || {
-            for Job { trap, path } in jobs {
-                let outcome = if armer.may_try(&path) {
-                    let outcome = armer.armory.arm(trap, &path);
-                    armer.stuck().remove(&path);
-                    outcome
-                } else {
-                    Err(ArmError::Unreachable)
-                };
-                if send.send(outcome).is_err() {
+            for job in jobs {
+                if send.send(pool.one(&job)).is_err() {
+                    // Given up while this thread hung. What it has entered is found again by the trap's number.
                     return;
                 }
             }
@@ -94,13 +83,47 @@ impl Armer {
         receive
     }
 
-    /// A path that another thread hangs on is not tried again, and none is while too many hang.
-    fn may_try(&self, path: &PathBuf) -> bool {
-        let stuck = self.stuck();
-        stuck.len() < STUCK && !stuck.contains(path)
+    fn one(&self, job: &Job) -> Outcome {
+        let _at = self.busy.enter(&job.path).ok_or(ArmError::Unreachable)?;
+        self.armory.arm(job.trap, &job.path, job.known.as_ref())
+    }
+}
+
+impl Busy {
+    /// `None` while another thread is at the path.
+    fn enter(&self, path: &Path) -> Option<At> {
+        self.paths().insert(path.to_owned()).then(|| At { busy: self.clone(), path: path.to_owned() })
     }
 
-    fn stuck(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    fn paths(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread is at this path until the guard is dropped.
+struct At {
+    busy: Busy,
+    path: PathBuf,
+}
+
+impl Drop for At {
+    fn drop(&mut self) {
+        self.busy.paths().remove(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_at_a_path() {
+        let busy = Busy::default();
+        let first = busy.enter(Path::new("/a"));
+        assert!(first.is_some());
+        assert!(busy.enter(Path::new("/a")).is_none());
+        assert!(busy.enter(Path::new("/b")).is_some());
+        drop(first);
+        assert!(busy.enter(Path::new("/a")).is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Against the stream: from manifests to sinks and armed traps.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -11,7 +11,7 @@ use tracing::info;
 use super::Shared;
 use crate::{
     cluster::{Policy, SecretState, Severity, Sink, Snapshot},
-    kernel::Armer,
+    kernel::{ArmPool, Job, Outcome},
     sink::{ConfigError, SinkConfig, SinkId, Target, dynatrace},
     trap::Wanted,
 };
@@ -19,39 +19,81 @@ use crate::{
 /// Between two looks at every decoy: one that is planted or replaced is armed within this time.
 const RESCAN: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<Snapshot>>, armer: Armer) {
+/// A look at every decoy, under way.
+type Round = Pin<Box<dyn Future<Output = Vec<(Job, Outcome)>> + Send>>;
+
+pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<Snapshot>>, pool: ArmPool) {
+    let mut control = Control { shared, pool, round: None, told: None };
     let mut rescan = interval(RESCAN);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
     snapshots.mark_changed();
-    let mut told = None;
     loop {
+        // Decoys that hang hold up their round, and nothing else.
         tokio::select! {
             changed = snapshots.changed() => {
                 if changed.is_err() {
                     return;
                 }
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
-                // Sinks first: an access to a trap that is armed now must find them.
-                shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
-                let loose = shared.table().want(snapshot.policies.iter().flat_map(wanted));
-                armer.disarm(&loose);
+                control.apply(&snapshot);
             }
-            _ = rescan.tick() => {}
-        }
-        arm(&shared, &armer).await;
-        let now = shared.table().armed_of();
-        if told.replace(now) != Some(now) {
-            info!(armed = now.0, traps = now.1, "traps");
+            outcomes = async { control.round.as_mut().expect("the branch is taken only with a round").await }, if control.round.is_some() => {
+                control.settle(outcomes);
+            }
+            _ = rescan.tick() => control.look(),
         }
     }
 }
 
-async fn arm(shared: &Shared, armer: &Armer) {
-    let jobs = shared.table().jobs();
-    let outcomes = armer.arm(jobs.clone()).await;
-    let mut table = shared.table();
-    let loose: Vec<_> = jobs.iter().zip(outcomes).flat_map(|(job, outcome)| table.settle(job, outcome)).collect();
-    armer.disarm(&loose);
+struct Control {
+    shared: Arc<Shared>,
+    pool: ArmPool,
+    round: Option<Round>,
+    told: Option<(usize, usize)>,
+}
+
+impl Control {
+    fn apply(&mut self, snapshot: &Snapshot) {
+        // Sinks first: an access to a trap that is armed now must find them.
+        self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
+        self.shared.table().want(snapshot.policies.iter().flat_map(wanted));
+        self.disarm();
+        // A round under way knows nothing of the new traps, which need not wait for the one behind it.
+        self.round = None;
+        self.look();
+    }
+
+    fn look(&mut self) {
+        if self.round.is_some() {
+            return;
+        }
+        let (jobs, pool) = (self.shared.table().jobs(), self.pool.clone());
+        self.round = Some(Box::pin(async move {
+            let outcomes = pool.arm(jobs.clone()).await;
+            jobs.into_iter().zip(outcomes).collect()
+        }));
+    }
+
+    fn settle(&mut self, outcomes: Vec<(Job, Outcome)>) {
+        self.round = None;
+        let now = {
+            let mut table = self.shared.table();
+            for (job, outcome) in outcomes {
+                table.settle(&job, outcome);
+            }
+            table.armed_of()
+        };
+        self.disarm();
+        if self.told.replace(now) != Some(now) {
+            info!(armed = now.0, traps = now.1, "traps");
+        }
+    }
+
+    /// Under the table's lock: a key must not find a holder between the question and the removal.
+    fn disarm(&self) {
+        let mut table = self.shared.table();
+        self.pool.disarm(&table.orphaned());
+    }
 }
 
 fn wanted(policy: &Policy) -> impl Iterator<Item = Wanted> + '_ {

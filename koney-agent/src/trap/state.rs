@@ -15,8 +15,10 @@ pub enum State {
     Missing,
     /// The decoy's file system does not answer.
     Unreachable,
-    /// What is at the path cannot be a trap, or cannot be armed.
+    /// What is at the path cannot be a trap.
     Unsupported(String),
+    /// The decoy cannot be looked at or armed.
+    Failed(String),
 }
 
 impl State {
@@ -24,7 +26,18 @@ impl State {
         match error {
             ArmError::Open(OpenError::Missing) => Self::Missing,
             ArmError::Unreachable => Self::Unreachable,
-            other => Self::Unsupported(other.to_string()),
+            ArmError::Open(OpenError::NotRegular(_)) => Self::Unsupported(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+
+    /// The smaller, the sooner it is looked at.
+    pub(super) const fn urgency(&self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Missing | Self::Unsupported(_) | Self::Failed(_) => 1,
+            Self::Armed => 2,
+            Self::Unreachable => 3,
         }
     }
 
@@ -36,6 +49,7 @@ impl State {
             Self::Missing => "create the file (koney does not plant decoys); it is armed when it appears",
             Self::Unreachable => "check the file system; it is tried again",
             Self::Unsupported(_) => "put a regular file there; it is tried again",
+            Self::Failed(_) => "see the reason (files of others need CAP_DAC_READ_SEARCH); it is tried again",
         }
     }
 }
@@ -48,6 +62,7 @@ impl fmt::Display for State {
             Self::Missing => formatter.write_str("missing"),
             Self::Unreachable => formatter.write_str("unreachable"),
             Self::Unsupported(reason) => write!(formatter, "unsupported: {reason}"),
+            Self::Failed(reason) => write!(formatter, "failed: {reason}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The traps: which are wanted, which keys each holds, and whose an observation is.
 //!
-//! A trap is a path; several policies may want the same one. A number is not given again for a long time, so a record that is still
-//! on its way cannot be taken for another trap's.
+//! A trap is a path; several policies may want the same one. What was armed at a path stays armed when it is moved away or replaced,
+//! for as long as the trap is wanted: a decoy does not stop being one by being renamed.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,7 +15,10 @@ use koney_common::{
 };
 use tracing::{info, warn};
 
-use super::state::State;
+use super::{
+    keys::{Keys, Match},
+    state::State,
+};
 use crate::kernel::{Job, Outcome};
 
 /// One trap of one policy.
@@ -44,6 +47,8 @@ pub struct Table {
     holders: HashMap<TrapKey, BTreeSet<Arc<str>>>,
     numbers: HashMap<u32, Arc<str>>,
     last_number: u32,
+    /// Keys that some trap has let go of.
+    released: BTreeSet<TrapKey>,
 }
 
 #[derive(Debug)]
@@ -51,23 +56,22 @@ struct Trap {
     number: u32,
     policies: BTreeSet<Arc<str>>,
     state: State,
-    keys: Vec<TrapKey>,
+    keys: Keys,
 }
 
 impl Table {
-    /// Makes the wanted traps the traps of the table; returns the keys that are in nobody's hands any more.
-    pub fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) -> Vec<TrapKey> {
+    /// Makes the wanted traps the traps of the table.
+    pub fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
         let mut by_path: BTreeMap<String, BTreeSet<Arc<str>>> = BTreeMap::new();
         for Wanted { policy, file_path } in wanted {
             by_path.entry(file_path).or_default().insert(policy.into());
         }
         let gone: Vec<_> = self.traps.keys().filter(|path| !by_path.contains_key(path.as_ref())).cloned().collect();
-        let mut loose = Vec::new();
         for path in gone {
             if let Some(trap) = self.traps.remove(&path) {
                 info!(path = %path.escape_debug(), "trap removed");
                 self.numbers.remove(&trap.number);
-                loose.extend(self.release(&path, &trap.keys));
+                self.release(&path, trap.keys.all());
             }
         }
         for (path, policies) in by_path {
@@ -78,68 +82,98 @@ impl Table {
             let path: Arc<str> = path.into();
             let number = self.next_number();
             self.numbers.insert(number, Arc::clone(&path));
-            self.traps.insert(path, Trap { number, policies, state: State::Pending, keys: Vec::new() });
+            self.traps.insert(path, Trap { number, policies, state: State::Pending, keys: Keys::default() });
         }
-        loose
     }
 
-    /// What is to be armed now: everything, for a decoy may have been replaced since.
+    /// What is to be looked at now: everything, for a decoy may have been replaced since. New traps first, those that hang last.
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
-        self.traps.iter().map(|(path, trap)| Job { trap: trap.number, path: PathBuf::from(path.as_ref()) }).collect()
+        let mut traps: Vec<_> = self.traps.iter().collect();
+        traps.sort_by_key(|(_, trap)| trap.state.urgency());
+        let job = |(path, trap): (&Arc<str>, &Trap)| Job {
+            trap: trap.number,
+            path: PathBuf::from(path.as_ref()),
+            known: trap.keys.current().cloned(),
+        };
+        traps.into_iter().map(job).collect()
     }
 
-    /// Takes in what came of a job; returns the keys that are in nobody's hands any more.
-    pub fn settle(&mut self, job: &Job, outcome: Outcome) -> Vec<TrapKey> {
+    /// Takes in what came of a job.
+    pub fn settle(&mut self, job: &Job, outcome: Outcome) {
         let Some(path) = self.numbers.get(&job.trap).cloned() else {
-            // Removed while it was being armed: whatever was entered is nobody's.
-            let keys = outcome.unwrap_or_default();
-            return keys.into_iter().filter(|key| !self.holders.contains_key(key)).collect();
+            // Removed while it was being armed.
+            self.released.extend(outcome.iter().flat_map(|armed| armed.keys.iter().map(|armed| armed.key)));
+            return;
         };
-        let (state, keys) = match outcome {
-            Ok(keys) => (State::Armed, keys),
-            Err(error) => (State::of(&error), Vec::new()),
+        let Some(trap) = self.traps.get_mut(&path) else { return };
+        let state = match &outcome {
+            Ok(_) => State::Armed,
+            Err(error) => State::of(error),
         };
-        let Some(trap) = self.traps.get_mut(&path) else { return Vec::new() };
-        if trap.state == State::Unreachable && state == State::Unreachable {
-            return Vec::new();
-        }
         if trap.state != state {
             report(&path, &trap.policies, &state);
-            trap.state = state.clone();
+            trap.state = state;
         }
-        if state == State::Unreachable {
-            // What was armed there stays armed: the file may be the same once its file system answers.
-            return Vec::new();
-        }
-        let before = std::mem::replace(&mut trap.keys, keys.clone());
-        for key in &keys {
-            self.holders.entry(*key).or_default().insert(Arc::clone(&path));
-        }
-        let left: Vec<_> = before.into_iter().filter(|key| !keys.contains(key)).collect();
-        self.release(&path, &left)
+        let dropped = match outcome {
+            Ok(armed) => {
+                for armed in &armed.keys {
+                    self.holders.entry(armed.key).or_default().insert(Arc::clone(&path));
+                }
+                trap.keys.replace(armed)
+            }
+            Err(_) if trap.state == State::Missing => trap.keys.move_away(),
+            // Whatever hinders the look at the file does not make it another file.
+            Err(_) => Vec::new(),
+        };
+        self.release(&path, dropped);
+    }
+
+    /// Keys that were let go of and that nobody holds now: to be disarmed.
+    #[must_use]
+    pub fn orphaned(&mut self) -> Vec<TrapKey> {
+        let released = std::mem::take(&mut self.released);
+        released.into_iter().filter(|key| !self.holders.contains_key(key)).collect()
     }
 
     /// Whose access it was. By key where the key is known; by the kernel's trap number for an access that came before its key was.
-    #[must_use]
-    pub fn hits(&self, key: TrapKey, number: u32) -> Vec<Hit> {
-        let by_key = self.holders.get(&key).into_iter().flatten();
-        let mut paths: BTreeSet<_> = by_key.collect();
-        if paths.is_empty() {
-            paths.extend(self.numbers.get(&number));
+    ///
+    /// A file that merely has the inode number of a decoy that was moved away and deleted is nobody's; its key is let go of.
+    pub fn hits(&mut self, key: TrapKey, generation: Option<u32>, number: u32) -> Vec<Hit> {
+        let Some(paths) = self.holders.get(&key).cloned() else {
+            let path = self.numbers.get(&number).cloned();
+            if path.is_none() {
+                self.released.insert(key);
+            }
+            return path.into_iter().flat_map(|path| self.hits_of(&path)).collect();
+        };
+        let mut hits = Vec::new();
+        for path in paths {
+            match self.traps.get(&path).map_or(Match::Stranger, |trap| trap.keys.matches(key, generation)) {
+                Match::Trap => hits.extend(self.hits_of(&path)),
+                Match::Stranger => {
+                    if let Some(trap) = self.traps.get_mut(&path) {
+                        trap.keys.forget(key);
+                    }
+                    self.release(&path, vec![key]);
+                }
+            }
         }
-        let traps = paths.into_iter().filter_map(|path| Some((path, self.traps.get(path)?)));
-        let hit = |path: &Arc<str>, policy: &Arc<str>| Hit { policy: Arc::clone(policy), file_path: Arc::clone(path) };
-        traps.flat_map(|(path, trap)| trap.policies.iter().map(move |policy| hit(path, policy))).collect()
+        hits
     }
 
-    /// Number of traps by state, for the log.
+    /// Armed traps, and all.
     #[must_use]
     pub fn armed_of(&self) -> (usize, usize) {
         (self.traps.values().filter(|trap| trap.state == State::Armed).count(), self.traps.len())
     }
 
-    /// Never a number in use, and none that was in use lately: they come round after four billion traps.
+    fn hits_of(&self, path: &Arc<str>) -> Vec<Hit> {
+        let policies = self.traps.get(path).into_iter().flat_map(|trap| &trap.policies);
+        policies.map(|policy| Hit { policy: Arc::clone(policy), file_path: Arc::clone(path) }).collect()
+    }
+
+    /// Not a number in use, and none that was in use lately: they come round after four billion traps.
     fn next_number(&mut self) -> u32 {
         loop {
             self.last_number = self.last_number.wrapping_add(1);
@@ -149,17 +183,15 @@ impl Table {
         }
     }
 
-    fn release(&mut self, path: &Arc<str>, keys: &[TrapKey]) -> Vec<TrapKey> {
-        let mut loose = Vec::new();
+    fn release(&mut self, path: &Arc<str>, keys: Vec<TrapKey>) {
         for key in keys {
-            let Some(holders) = self.holders.get_mut(key) else { continue };
+            let Some(holders) = self.holders.get_mut(&key) else { continue };
             holders.remove(path);
             if holders.is_empty() {
-                self.holders.remove(key);
-                loose.push(*key);
+                self.holders.remove(&key);
+                self.released.insert(key);
             }
         }
-        loose
     }
 }
 
@@ -169,86 +201,5 @@ fn report(path: &str, policies: &BTreeSet<Arc<str>>, state: &State) {
     match state {
         State::Armed | State::Pending => info!(%path, policies, %state, "trap"),
         _ => warn!(%path, policies, %state, remedy = state.remedy(), "trap"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::{ArmError, OpenError};
-
-    const KEY: TrapKey = TrapKey::new(1, 42);
-
-    fn wanted(policy: &str, file_path: &str) -> Wanted {
-        Wanted { policy: policy.to_owned(), file_path: file_path.to_owned() }
-    }
-
-    fn table(traps: &[Wanted]) -> Table {
-        let mut table = Table::default();
-        assert_eq!(table.want(traps.iter().cloned()), []);
-        table
-    }
-
-    fn settle_all(table: &mut Table, keys: &[TrapKey]) {
-        for (job, key) in table.jobs().into_iter().zip(keys) {
-            assert_eq!(table.settle(&job, Ok(vec![*key])), []);
-        }
-    }
-
-    fn names(hits: &[Hit]) -> Vec<(&str, &str)> {
-        hits.iter().map(|hit| (hit.policy.as_ref(), hit.file_path.as_ref())).collect()
-    }
-
-    #[test]
-    fn two_policies_on_one_file_are_both_hit() {
-        let mut table = table(&[wanted("a", "/run/token"), wanted("b", "/run/token"), wanted("b", "/run/link")]);
-        settle_all(&mut table, &[KEY, KEY]);
-        assert_eq!(names(&table.hits(KEY, 99)), [("b", "/run/link"), ("a", "/run/token"), ("b", "/run/token")]);
-        assert_eq!(table.hits(TrapKey::new(2, 42), 99), [], "the same inode number on another device is a stranger");
-    }
-
-    #[test]
-    fn an_access_that_overtakes_its_key_is_found_by_number() {
-        let table = table(&[wanted("a", "/run/token")]);
-        let number = table.jobs()[0].trap;
-        assert_eq!(names(&table.hits(KEY, number)), [("a", "/run/token")]);
-    }
-
-    #[test]
-    fn a_shared_key_is_given_up_with_its_last_path() {
-        let mut table = table(&[wanted("a", "/one"), wanted("a", "/two")]);
-        settle_all(&mut table, &[KEY, KEY]);
-        assert_eq!(table.want([wanted("a", "/two")]), []);
-        assert_eq!(table.want([]), [KEY]);
-        assert_eq!(table.hits(KEY, 1), []);
-    }
-
-    #[test]
-    fn a_replaced_decoy_gives_up_its_old_key_and_a_missing_one_too() {
-        let mut table = table(&[wanted("a", "/one")]);
-        let job = table.jobs().remove(0);
-        settle_all(&mut table, &[KEY]);
-        let new = TrapKey::new(1, 43);
-        assert_eq!(table.settle(&job, Ok(vec![new])), [KEY]);
-        assert_eq!(table.armed_of(), (1, 1));
-        assert_eq!(table.settle(&job, Err(ArmError::Open(OpenError::Missing))), [new]);
-        assert_eq!(table.armed_of(), (0, 1));
-    }
-
-    #[test]
-    fn an_unreachable_trap_stays_armed() {
-        let mut table = table(&[wanted("a", "/one")]);
-        let job = table.jobs().remove(0);
-        settle_all(&mut table, &[KEY]);
-        assert_eq!(table.settle(&job, Err(ArmError::Unreachable)), []);
-        assert_eq!(names(&table.hits(KEY, 1)), [("a", "/one")]);
-    }
-
-    #[test]
-    fn a_trap_removed_while_it_was_armed_leaves_nothing() {
-        let mut table = table(&[wanted("a", "/one")]);
-        let job = table.jobs().remove(0);
-        table.want([]);
-        assert_eq!(table.settle(&job, Ok(vec![KEY])), [KEY]);
     }
 }

@@ -6,4 +6,4 @@ mod process;
 
 pub use clock::Clock;
 pub use host::Host;
-pub use process::complete;
+pub use process::Completer;

@@ -5,13 +5,13 @@ use koney_common::{
     record::{ARGUMENTS_LEN, valid},
 };
 
-use crate::kernel::{Kernel, offset, read_user};
+use crate::kernel::{KernelPtr, offset, read_user};
 
 /// Smallest page size of the kernels koney runs on.
 const PAGE: u64 = 4096;
 
 #[inline(always)]
-pub(crate) fn capture(record: &mut Record, task: Kernel) {
+pub(crate) fn capture(record: &mut Record, task: KernelPtr) {
     let Some(mm) = task.follow(offset!(task_mm)) else { return };
     let (Some(start), Some(end)) = (mm.read::<u64>(offset!(mm_arg_start)), mm.read::<u64>(offset!(mm_arg_end))) else { return };
     if end <= start {

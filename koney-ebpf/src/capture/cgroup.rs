@@ -2,10 +2,10 @@
 
 use koney_common::{Record, record::valid};
 
-use crate::kernel::{Kernel, config, offset};
+use crate::kernel::{KernelPtr, config, offset};
 
 #[inline(always)]
-pub(crate) fn capture(record: &mut Record, task: Kernel) {
+pub(crate) fn capture(record: &mut Record, task: KernelPtr) {
     let Some(cgroup) = of(task) else { return };
     let Some(node) = cgroup.follow(offset!(cgroup_node)) else { return };
     if let Some(id) = node.read(offset!(node_id)) {
@@ -25,7 +25,7 @@ pub(crate) fn capture(record: &mut Record, task: Kernel) {
 
 /// The cgroup in the hierarchy that container runtimes name: v2's own, or on v1 the memory controller's.
 #[inline(always)]
-fn of(task: Kernel) -> Option<Kernel> {
+fn of(task: KernelPtr) -> Option<KernelPtr> {
     let set = task.follow(offset!(task_cgroups))?;
     if config!(cgroup_v1) == 0 {
         return set.follow(offset!(css_set_default_cgroup));
@@ -35,7 +35,7 @@ fn of(task: Kernel) -> Option<Kernel> {
 
 /// By way of the css, whose `parent` never changed its name (`kernfs_node.parent` became `__parent` in 6.15).
 #[inline(always)]
-fn parent_node(cgroup: Kernel) -> Option<Kernel> {
+fn parent_node(cgroup: KernelPtr) -> Option<KernelPtr> {
     let parent = cgroup.member(offset!(cgroup_self))?.follow(offset!(css_parent))?;
     parent.follow(offset!(css_cgroup))?.follow(offset!(cgroup_node))
 }

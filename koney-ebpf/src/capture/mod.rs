@@ -17,7 +17,7 @@ use koney_common::{
 
 use crate::{
     counters::count,
-    kernel::{Kernel, offset},
+    kernel::{KernelPtr, offset},
     maps::RECORDS,
 };
 
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Access {
     /// The `struct file`.
-    pub(crate) file: Kernel,
+    pub(crate) file: KernelPtr,
     /// Its identity.
     pub(crate) key: TrapKey,
     /// The trap that is armed for it.
@@ -69,12 +69,14 @@ fn fill(record: &mut Record, access: Access) {
         record.open_flags = flags;
         record.valid |= valid::OPEN_FLAGS;
     }
-    if let Some(mode) = access.file.read(offset!(file_mode)) {
-        record.file_mode = mode;
-        record.valid |= valid::FILE_MODE;
+    record.generation = 0;
+    let inode = access.file.follow(offset!(file_inode));
+    if let Some(generation) = inode.and_then(|inode| inode.read(offset!(inode_generation))) {
+        record.generation = generation;
+        record.valid |= valid::GENERATION;
     }
     // SAFETY: takes no argument and reads no memory.
-    let task = Kernel(unsafe { bpf_get_current_task() });
+    let task = KernelPtr(unsafe { bpf_get_current_task() });
     process::capture(record, task);
     cgroup::capture(record, task);
     arguments::capture(record, task);

@@ -1,7 +1,7 @@
 //! Paths, by one bounded walk over dentries and mounts.
 //!
-//! `bpf_d_path` is refused on many hooks and methods, and gives the path as the agent's root would show it; this walk gives it as the
-//! process sees it, on every kernel. Names are read without the rename lock: a path that is being renamed can come out mixed, and
+//! `bpf_d_path` is refused on many hooks and methods (on 5.10 for the working directory and the executable); this walk gives every
+//! path as the process sees it, on every kernel. Names are read without the rename lock: a path that is being renamed can come out mixed, and
 //! identity does not depend on it.
 
 use koney_common::{
@@ -9,7 +9,7 @@ use koney_common::{
     record::{NAME_LEN, PATH_AREA, PATH_LEN, valid},
 };
 
-use crate::kernel::{Kernel, offset, opaque};
+use crate::kernel::{KernelPtr, offset, opaque};
 
 /// Components and mount crossings followed.
 const STEPS: u32 = 64;
@@ -17,8 +17,8 @@ const STEPS: u32 = 64;
 /// One end of a walk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
-    mount: Kernel,
-    dentry: Kernel,
+    mount: KernelPtr,
+    dentry: KernelPtr,
 }
 
 /// How a walk ended.
@@ -33,7 +33,7 @@ enum End {
 }
 
 #[inline(always)]
-pub(crate) fn capture(record: &mut Record, task: Kernel, file: Kernel) {
+pub(crate) fn capture(record: &mut Record, task: KernelPtr, file: KernelPtr) {
     record.path_len = 0;
     record.cwd_len = 0;
     record.executable_len = 0;
@@ -63,20 +63,20 @@ pub(crate) fn capture(record: &mut Record, task: Kernel, file: Kernel) {
 
 /// Reads a `struct path`.
 #[inline(always)]
-fn place(path: Kernel) -> Option<Place> {
+fn place(path: KernelPtr) -> Option<Place> {
     Some(Place { mount: path.follow(offset!(path_mount))?, dentry: path.follow(offset!(path_dentry))? })
 }
 
 /// Writes the components from the last to the first, each with its NUL.
 #[inline(always)]
-fn write(path: Kernel, root: Place, to: &mut [u8; PATH_AREA], used: &mut u16) -> Option<End> {
+fn write(path: KernelPtr, root: Place, to: &mut [u8; PATH_AREA], used: &mut u16) -> Option<End> {
     let Place { mut mount, mut dentry } = place(path)?;
     for _ in 0..STEPS {
         if (Place { mount, dentry }) == root {
             return Some(End::Root);
         }
         if dentry == mount.follow(offset!(vfsmount_root))? {
-            let inner = Kernel(mount.0 - u64::from(offset!(mount_vfsmount)));
+            let inner = mount.container(offset!(mount_vfsmount))?;
             let outer = inner.follow(offset!(mount_parent))?;
             if outer == inner {
                 return Some(End::Outside);
@@ -117,7 +117,7 @@ fn set_position(used: &mut u16, position: u64) {
 
 /// Appends the dentry's name; its length with the NUL.
 #[inline(always)]
-fn component(dentry: Kernel, start: u64, to: &mut [u8; PATH_AREA]) -> Option<u64> {
+fn component(dentry: KernelPtr, start: u64, to: &mut [u8; PATH_AREA]) -> Option<u64> {
     let name = dentry.follow(offset!(dentry_name))?;
     let start = opaque(start) as usize & (PATH_LEN - 1);
     // SAFETY: `start` is below PATH_LEN and the area is NAME_LEN longer than that.

@@ -5,7 +5,7 @@ use koney_common::{
     record::{ORIGIN_RUNTIME_EXEC, ORIGIN_WORKLOAD, valid},
 };
 
-use crate::kernel::{Kernel, config, offset};
+use crate::kernel::{KernelPtr, config, offset};
 
 /// Levels of pid namespaces (`MAX_PID_NS_LEVEL`, `include/linux/pid_namespace.h`, and the initial one).
 const LEVELS: u32 = 33;
@@ -14,18 +14,18 @@ const ANCESTORS: u32 = 24;
 
 /// The thread's id in the agent's pid namespace.
 #[inline(always)]
-pub(crate) fn of_thread(task: Kernel) -> Option<u32> {
+pub(crate) fn of_thread(task: KernelPtr) -> Option<u32> {
     number(task.follow(offset!(task_thread_pid))?)
 }
 
 /// The id of the thread's process in the agent's pid namespace.
 #[inline(always)]
-pub(crate) fn of_process(task: Kernel) -> Option<u32> {
+pub(crate) fn of_process(task: KernelPtr) -> Option<u32> {
     of_thread(task.follow(offset!(task_group_leader))?)
 }
 
 #[inline(always)]
-fn number(pid: Kernel) -> Option<u32> {
+fn number(pid: KernelPtr) -> Option<u32> {
     let level: u32 = pid.read(offset!(pid_level))?;
     let size = offset!(upid_size);
     let mut upid = pid.member(offset!(pid_numbers))?;
@@ -45,18 +45,18 @@ fn number(pid: Kernel) -> Option<u32> {
 
 /// The thread's own pid namespace and its number there.
 #[inline(always)]
-fn innermost(task: Kernel) -> Option<(Kernel, u32)> {
+fn innermost(task: KernelPtr) -> Option<(KernelPtr, u32)> {
     let pid = task.follow(offset!(task_thread_pid))?;
     let level: u32 = pid.read(offset!(pid_level))?;
     let size = u64::from(offset!(upid_size));
     let first = pid.member(offset!(pid_numbers))?;
-    let upid = Kernel(first.0 + u64::from(level) * size);
+    let upid = KernelPtr(first.0 + u64::from(level) * size);
     Some((upid.follow(offset!(upid_ns))?, upid.read(offset!(upid_number))?))
 }
 
 /// Fills `pid_ns` and `origin`.
 #[inline(always)]
-pub(crate) fn origin(record: &mut Record, task: Kernel) {
+pub(crate) fn origin(record: &mut Record, task: KernelPtr) {
     let Some(leader) = task.follow(offset!(task_group_leader)) else { return };
     let Some((namespace, number)) = innermost(leader) else { return };
     if let Some(inode) = namespace.read(offset!(pid_ns_number)) {
@@ -70,14 +70,15 @@ pub(crate) fn origin(record: &mut Record, task: Kernel) {
 }
 
 #[inline(always)]
-fn ancestry(leader: Kernel, namespace: Kernel, number: u32) -> Option<u32> {
+fn ancestry(leader: KernelPtr, namespace: KernelPtr, number: u32) -> Option<u32> {
     let mut task = leader;
     let mut number = number;
     for _ in 0..ANCESTORS {
         if number == 1 {
             return Some(ORIGIN_WORKLOAD);
         }
-        task = task.follow(offset!(task_real_parent))?;
+        // `real_parent` is the thread that forked: only its leader carries the process's number.
+        task = task.follow(offset!(task_real_parent))?.follow(offset!(task_group_leader))?;
         let (of_parent, its_number) = innermost(task)?;
         if of_parent != namespace {
             return Some(ORIGIN_RUNTIME_EXEC);

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use koney_common::{Record, record::valid};
 
 use super::pids;
-use crate::kernel::{Kernel, offset};
+use crate::kernel::{KernelPtr, offset};
 
 /// `PF_KTHREAD`, `include/linux/sched.h`.
 const PF_KTHREAD: u32 = 0x0020_0000;
@@ -20,7 +20,7 @@ macro_rules! set {
 }
 
 #[inline(always)]
-pub(crate) fn capture(record: &mut Record, task: Kernel) {
+pub(crate) fn capture(record: &mut Record, task: KernelPtr) {
     let both = bpf_get_current_pid_tgid();
     record.init_pid = (both >> 32) as u32;
     record.init_tid = both as u32;
@@ -44,7 +44,7 @@ pub(crate) fn capture(record: &mut Record, task: Kernel) {
 }
 
 #[inline(always)]
-fn parent(record: &mut Record, leader: Kernel) {
+fn parent(record: &mut Record, leader: KernelPtr) {
     // `real_parent` is the thread that forked; the process is told, not the thread.
     let forked = leader.follow(offset!(task_real_parent));
     let Some(parent) = forked.and_then(|thread| thread.follow(offset!(task_group_leader))) else { return };
@@ -54,8 +54,9 @@ fn parent(record: &mut Record, leader: Kernel) {
 }
 
 #[inline(always)]
-fn credentials(record: &mut Record, task: Kernel) {
-    let Some(cred) = task.follow(offset!(task_cred)) else { return };
+fn credentials(record: &mut Record, task: KernelPtr) {
+    // Not `cred`: an overlay's own open and an io_uring personality run under somebody else's.
+    let Some(cred) = task.follow(offset!(task_real_cred)) else { return };
     if let (Some(uid), Some(gid), Some(euid)) =
         (cred.read(offset!(cred_uid)), cred.read(offset!(cred_gid)), cred.read(offset!(cred_euid)))
     {
@@ -69,11 +70,11 @@ fn credentials(record: &mut Record, task: Kernel) {
 }
 
 #[inline(always)]
-fn user_namespace(cred: Kernel) -> Option<u32> {
+fn user_namespace(cred: KernelPtr) -> Option<u32> {
     cred.follow(offset!(cred_user_ns))?.read(offset!(user_ns_number))
 }
 
 #[inline(always)]
-fn mount_namespace(task: Kernel) -> Option<u32> {
+fn mount_namespace(task: KernelPtr) -> Option<u32> {
     task.follow(offset!(task_nsproxy))?.follow(offset!(nsproxy_mount_ns))?.read(offset!(mount_ns_number))
 }

@@ -30,15 +30,13 @@ pub enum BtfError {
     /// A section reaches beyond the end.
     #[error("the {0} section reaches beyond the end")]
     Section(&'static str),
-    /// A type reaches beyond its section, or is of a kind this reader does not know.
-    #[error("type {id} at byte {position} is cut off or of unknown kind {kind}")]
+    /// A type reaches beyond its section.
+    #[error("type {id} at byte {position} is cut off")]
     Type {
         /// Type id.
         id: u32,
         /// Position in the type section.
         position: usize,
-        /// `BTF_INFO_KIND`.
-        kind: u32,
     },
 }
 
@@ -92,10 +90,10 @@ impl Btf {
         let mut position = 0;
         while position < self.types.len() {
             let id = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
-            let kind = u32_at(&self.types, position + 4).map_or(0, |info| info >> 24 & 0x1F);
-            let cut = BtfError::Type { id, position, kind };
+            let cut = BtfError::Type { id, position };
             let Some(found) = self.type_at(position) else { return Err(cut) };
-            let Some(length) = body_len(found) else { return Err(cut) };
+            // Where the next type starts is unknown then. What came before can be used; a member that is not found disables its field.
+            let Some(length) = body_len(found) else { break };
             let end = found.body.saturating_add(length);
             if end > self.types.len() {
                 return Err(cut);
@@ -189,10 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_is_named() {
+    fn an_unknown_kind_ends_the_index_and_nothing_else() {
         let mut builder = Builder::default();
+        let int = builder.int("unsigned int", 4);
+        builder.structure("before", 4, &[("a", int, 0)]);
         builder.raw(&[0, 31 << 24, 0]);
-        let error = Btf::parse(&builder.build()).map(|_| ()).expect_err("kind 31 does not exist");
-        assert_eq!(error, BtfError::Type { id: 1, position: 0, kind: 31 });
+        builder.structure("after", 4, &[("a", int, 0)]);
+        let btf = Btf::parse(&builder.build()).expect("what is known can be used");
+        assert_eq!((btf.ids_named("before"), btf.ids_named("after")), (&[2][..], &[][..]));
     }
 }

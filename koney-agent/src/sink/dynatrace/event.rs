@@ -102,7 +102,7 @@ impl Event {
             self.text("process.executable.path", directory);
         }
         self.maybe("process.executable.arguments", process.arguments.as_deref());
-        self.fields.push(("process.pid", Value::Integer(process.pid)));
+        self.fields.extend(process.pid.map(|pid| ("process.pid", Value::Integer(pid))));
         if let Some(uid) = process.uid {
             self.fields.push(("process.uid", Value::Integer(uid)));
         }

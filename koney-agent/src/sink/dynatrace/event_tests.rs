@@ -108,7 +108,7 @@ fn everything_known_of_the_process_is_told() {
     let mut alert = samples::in_pod();
     alert.accessed_path = Some("/proc/1/root/token".to_owned());
     alert.process = Some(Process {
-        pid: 7,
+        pid: Some(7),
         tid: Some(8),
         uid: Some(1000),
         gid: Some(100),
