@@ -1,38 +1,28 @@
 //! The detector: loads, attaches what fires, arms, counts.
 
-use std::{
-    fmt, fs, io,
-    os::fd::AsFd as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, fs, io, os::fd::AsFd as _, sync::Arc};
 
 use aya::maps::{HashMap, Map, MapData, PerCpuArray};
-use koney_common::{
-    Record,
-    offsets::Config,
-    record::{RECORD_LEN, RING_BYTES},
-};
+use koney_common::record::RING_BYTES;
 use tracing::{info, warn};
 
 use super::{
     arm::Armory,
+    attach::attach_first,
     btf::Btf,
-    canary::{self, Canary},
+    canary::Canary,
     counters::Counts,
     diagnostics,
     environment::{self, Environment},
-    error::{Attempt, Attempts, KernelError},
+    error::{Attempts, KernelError},
     gate::Gate,
     load::Programs,
-    method::{self, Choice, Method},
+    method::{Choice, Method},
     offsets,
     ring::Ring,
+    settings,
     workers::ArmPool,
 };
-
-/// How long the canary's record may take.
-pub const CANARY_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What the user chose.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +68,7 @@ impl Detector {
         drop(bytes);
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
-        let mut programs = Programs::load(layout, config(), options.diagnostics)?;
+        let mut programs = Programs::load(layout, settings::read(), options.diagnostics)?;
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());
         }
@@ -160,59 +150,6 @@ impl Report {
     }
 }
 
-fn attach_first(
-    choice: Choice,
-    environment: &Environment,
-    programs: &mut Programs,
-    armory: &Armory,
-    canary: &Canary,
-    ring: &mut Ring,
-    mut each: impl FnMut(&[u8]),
-) -> Result<(Method, Attempts), KernelError> {
-    let mut failed = Attempts::default();
-    for method in method::order(choice, environment) {
-        match programs.attach(method).and_then(|()| fires(armory, canary, ring, &mut each)) {
-            Ok(()) => return Ok((method, failed)),
-            Err(reason) => {
-                programs.detach();
-                failed.0.push(Attempt { method, reason });
-            }
-        }
-    }
-    Err(KernelError::NoMethod(failed))
-}
-
-/// A method counts only when it has fired: loading and attaching succeed on kernels that never call the program.
-fn fires(armory: &Armory, canary: &Canary, ring: &mut Ring, each: &mut impl FnMut(&[u8])) -> Result<(), String> {
-    canary.arm(armory).map_err(|error| format!("attached, but the canary {error}"))?;
-    canary.touch().map_err(|error| format!("the canary cannot be opened: {error}"))?;
-    let started = Instant::now();
-    let mut seen = false;
-    while started.elapsed() < CANARY_DEADLINE {
-        ring.drain(usize::MAX, |record| {
-            if trap_of(record).is_some_and(canary::is_canary) {
-                seen = true;
-            } else {
-                each(record);
-            }
-        });
-        ring.publish();
-        if seen {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Err("attached, but the canary's record did not arrive".to_owned())
-}
-
-fn trap_of(record: &[u8]) -> Option<u32> {
-    if record.len() != RECORD_LEN {
-        return None;
-    }
-    let start = std::mem::offset_of!(Record, trap);
-    Some(u32::from_ne_bytes(record.get(start..start + 4)?.try_into().ok()?))
-}
-
 fn gate(programs: &mut Programs) -> Result<(MapData, Gate), KernelError> {
     let Map::Array(data) = programs.take_map("GATE")? else {
         return Err(KernelError::Load("GATE is not an array".to_owned()));
@@ -229,40 +166,4 @@ fn ring(programs: &mut Programs) -> Result<(MapData, Ring), KernelError> {
     let fd = data.fd().as_fd().try_clone_to_owned().map_err(failed)?;
     let ring = Ring::map(fd, RING_BYTES).map_err(failed)?;
     Ok((data, ring))
-}
-
-fn config() -> Config {
-    // On cgroup v1 (or a hybrid without controllers on the v2 side) the memory controller hangs on a v1 hierarchy.
-    let v2_memory =
-        fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|list| list.split_whitespace().any(|c| c == "memory"));
-    let v1_memory = fs::read_to_string("/proc/cgroups").is_ok_and(|table| memory_on_v1(&table));
-    Config { agent_pid_ns: pid_namespace(), cgroup_v1: u32::from(!v2_memory && v1_memory) }
-}
-
-/// The memory controller's line of `/proc/cgroups`: a hierarchy other than 0 is a mounted v1 one.
-fn memory_on_v1(table: &str) -> bool {
-    table.lines().filter_map(|line| line.strip_prefix("memory\t")).any(|rest| !rest.starts_with("0\t"))
-}
-
-/// The inode number that names the agent's pid namespace; the kernel uses 32 bits of it (`ns_common.inum`).
-fn pid_namespace() -> u32 {
-    rustix::fs::stat("/proc/self/ns/pid").ok().and_then(|status| u32::try_from(status.st_ino).ok()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_memory_controllers_hierarchy_decides() {
-        let header = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
-        assert!(memory_on_v1(&format!("{header}cpu\t3\t1\t1\nmemory\t4\t1\t1\n")));
-        assert!(!memory_on_v1(&format!("{header}memory\t0\t57\t1\n")));
-        assert!(!memory_on_v1(header));
-    }
-
-    #[test]
-    fn the_pid_namespace_has_a_number() {
-        assert_ne!(pid_namespace(), 0);
-    }
 }

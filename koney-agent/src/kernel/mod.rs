@@ -3,6 +3,7 @@
 //! Knows nothing of Kubernetes or alerts. The only room with `unsafe`.
 
 mod arm;
+mod attach;
 pub mod btf;
 mod canary;
 mod counters;
@@ -18,12 +19,14 @@ mod offsets;
 mod open;
 mod pod;
 mod ring;
+mod settings;
 mod workers;
 
 pub use arm::{ArmError, Armed, ArmedKey, Job};
+pub use attach::CANARY_DEADLINE;
 pub use canary::is_canary;
 pub use counters::Counts;
-pub use detector::{CANARY_DEADLINE, Detector, Options, Report};
+pub use detector::{Detector, Options, Report};
 pub use environment::{Environment, Preemption};
 pub use error::{Attempt, Attempts, KernelError};
 pub use method::{Choice, Method};

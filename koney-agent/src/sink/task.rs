@@ -113,7 +113,12 @@ impl Task {
                     tracing::warn!(sink = %self.id, remark, "the receiver answered in an unusual way; taken as delivered, said once");
                 }
                 self.counters.count_delivered();
-                tracing::info!(sink = %self.id, event.id = event_id, "alert delivered");
+                if self.id.namespace.is_empty() {
+                    // Standard output says it itself.
+                    tracing::debug!(sink = %self.id, event.id = event_id, "alert delivered");
+                } else {
+                    tracing::info!(sink = %self.id, event.id = event_id, "alert delivered");
+                }
             }
             Action::Reject { reason } => {
                 let (rejected, _) = self.counters.count_rejected(&reason);

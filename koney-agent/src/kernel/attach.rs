@@ -1,0 +1,72 @@
+//! Which method counts: the first that is seen to fire.
+
+use std::time::{Duration, Instant};
+
+use koney_common::{Record, record::RECORD_LEN};
+
+use super::{
+    arm::Armory,
+    canary::{self, Canary},
+    environment::Environment,
+    error::{Attempt, Attempts, KernelError},
+    load::Programs,
+    method::{self, Choice, Method},
+    ring::Ring,
+};
+
+/// How long the canary's record may take.
+pub const CANARY_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Attaches the first method whose canary comes back; the others are told with what came of them.
+pub(super) fn attach_first(
+    choice: Choice,
+    environment: &Environment,
+    programs: &mut Programs,
+    armory: &Armory,
+    canary: &Canary,
+    ring: &mut Ring,
+    mut each: impl FnMut(&[u8]),
+) -> Result<(Method, Attempts), KernelError> {
+    let mut failed = Attempts::default();
+    for method in method::order(choice, environment) {
+        match programs.attach(method).and_then(|()| fires(armory, canary, ring, &mut each)) {
+            Ok(()) => return Ok((method, failed)),
+            Err(reason) => {
+                programs.detach();
+                failed.0.push(Attempt { method, reason });
+            }
+        }
+    }
+    Err(KernelError::NoMethod(failed))
+}
+
+/// A method counts only when it has fired: loading and attaching succeed on kernels that never call the program.
+fn fires(armory: &Armory, canary: &Canary, ring: &mut Ring, each: &mut impl FnMut(&[u8])) -> Result<(), String> {
+    canary.arm(armory).map_err(|error| format!("attached, but the canary {error}"))?;
+    canary.touch().map_err(|error| format!("the canary cannot be opened: {error}"))?;
+    let started = Instant::now();
+    let mut seen = false;
+    while started.elapsed() < CANARY_DEADLINE {
+        ring.drain(usize::MAX, |record| {
+            if trap_of(record).is_some_and(canary::is_canary) {
+                seen = true;
+            } else {
+                each(record);
+            }
+        });
+        ring.publish();
+        if seen {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Err("attached, but the canary's record did not arrive".to_owned())
+}
+
+fn trap_of(record: &[u8]) -> Option<u32> {
+    if record.len() != RECORD_LEN {
+        return None;
+    }
+    let start = std::mem::offset_of!(Record, trap);
+    Some(u32::from_ne_bytes(record.get(start..start + 4)?.try_into().ok()?))
+}

@@ -1,0 +1,42 @@
+//! What the programs are told about the agent and the machine before they are loaded.
+
+use std::fs;
+
+use koney_common::offsets::Config;
+
+/// Reads `/proc` and `/sys`.
+pub(super) fn read() -> Config {
+    // On cgroup v1 (or a hybrid without controllers on the v2 side) the memory controller hangs on a v1 hierarchy.
+    let v2_memory =
+        fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|list| list.split_whitespace().any(|c| c == "memory"));
+    let v1_memory = fs::read_to_string("/proc/cgroups").is_ok_and(|table| memory_on_v1(&table));
+    Config { agent_pid_ns: pid_namespace(), cgroup_v1: u32::from(!v2_memory && v1_memory) }
+}
+
+/// The memory controller's line of `/proc/cgroups`: a hierarchy other than 0 is a mounted v1 one.
+fn memory_on_v1(table: &str) -> bool {
+    table.lines().filter_map(|line| line.strip_prefix("memory\t")).any(|rest| !rest.starts_with("0\t"))
+}
+
+/// The inode number that names the agent's pid namespace; the kernel uses 32 bits of it (`ns_common.inum`).
+fn pid_namespace() -> u32 {
+    rustix::fs::stat("/proc/self/ns/pid").ok().and_then(|status| u32::try_from(status.st_ino).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_controllers_hierarchy_decides() {
+        let header = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
+        assert!(memory_on_v1(&format!("{header}cpu\t3\t1\t1\nmemory\t4\t1\t1\n")));
+        assert!(!memory_on_v1(&format!("{header}memory\t0\t57\t1\n")));
+        assert!(!memory_on_v1(header));
+    }
+
+    #[test]
+    fn the_pid_namespace_has_a_number() {
+        assert_ne!(pid_namespace(), 0);
+    }
+}
