@@ -1,21 +1,24 @@
 //! The agent as a user runs it: a process, its standard output and its log.
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, Command},
-    time::{Instant, sleep},
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
 };
 
 /// Longest wait for anything; emulated machines are slow.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(20);
 
 /// A running agent; killed when dropped.
@@ -25,17 +28,47 @@ pub struct Agent {
     log: Lines,
 }
 
-/// Lines as they come.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+/// What an agent has left behind.
+#[derive(Debug)]
+pub struct End {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub alerts: Vec<String>,
+    /// Its standard error.
+    pub log: String,
+}
+
+/// Lines as they come, and who reads them.
+struct Lines(Arc<Mutex<Vec<String>>>, JoinHandle<()>);
+
+/// The agent to test: `KONEY_AGENT`, or the one that cargo has put next to this test's folder.
+pub fn program() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("KONEY_AGENT") {
+        return Ok(named.into());
+    }
+    let test = std::env::current_exe().context("the path of this test")?;
+    let built = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?.join("koney-agent");
+    ensure!(
+        built.is_file(),
+        "there is no agent at {}; build it with `cargo build -p koney-agent`, or set KONEY_AGENT to one",
+        built.display()
+    );
+    Ok(built)
+}
 
 impl Agent {
     /// Starts `program run --manifests FOLDER` with further arguments.
     pub fn start(program: &Path, folder: &Path, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("run").arg("--manifests").arg(folder).args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts any command that becomes an agent.
+    pub fn spawn(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
         let alerts = Lines::follow(child.stdout.take().context("stdout is piped")?);
         let log = Lines::follow(child.stderr.take().context("stderr is piped")?);
         Ok(Self { child, alerts, log })
@@ -43,10 +76,15 @@ impl Agent {
 
     /// Waits until the log has a line with this text.
     pub async fn logged(&self, text: &str) -> Result<String> {
+        self.logged_times(text, 1).await
+    }
+
+    /// Waits until the log has this many lines with this text, and gives the last of them.
+    pub async fn logged_times(&self, text: &str, times: usize) -> Result<String> {
         self.log
-            .wait(|lines| lines.iter().find(|line| line.contains(text)).cloned())
+            .wait(|lines| lines.iter().filter(|line| line.contains(text)).nth(times - 1).cloned())
             .await
-            .with_context(|| format!("the agent did not log {text:?}; its log:\n{}", self.log()))
+            .with_context(|| format!("the agent did not log {text:?} {times} times; its log:\n{}", self.log()))
     }
 
     /// Waits for this many alert lines.
@@ -57,51 +95,95 @@ impl Agent {
             .with_context(|| format!("{} of {count} alert lines; the agent's log:\n{}", self.alerts.get().len(), self.log()))
     }
 
+    /// How many alert lines there are so far.
+    #[must_use]
+    pub fn alert_count(&self) -> usize {
+        self.alerts.get().len()
+    }
+
     /// Everything logged so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.get().join("\n")
     }
 
-    /// Sends SIGTERM, waits for the end, and gives the exit status with all alert lines.
-    pub async fn stop(self) -> Result<(ExitStatus, Vec<String>, String)> {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
-        let pid = pid.context("the agent has ended already")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+    /// Freezes the agent: whatever happens from here on it finds when it is stopped for good.
+    pub async fn freeze(&self) -> Result<()> {
+        let pid = self.signal(Signal::STOP)?;
+        let frozen = || {
+            fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))
+                .ok()?
+                .flatten()
+                .all(|thread| {
+                    // After the name, which may hold anything, comes the state.
+                    let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+                })
+                .then_some(())
+        };
+        until(frozen).await.context("the agent does not freeze")
+    }
+
+    /// Sends SIGTERM, also to a frozen agent, and waits for the end.
+    pub async fn stop(self) -> Result<End> {
+        self.signal(Signal::TERM)?;
+        self.signal(Signal::CONT)?;
         self.ended().await
     }
 
+    fn signal(&self, signal: Signal) -> Result<Pid> {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        let pid = pid.context("the agent has ended already")?;
+        kill_process(pid, signal).with_context(|| format!("send {signal:?}"))?;
+        Ok(pid)
+    }
+
     /// Waits for the agent to end by itself.
-    pub async fn ended(mut self) -> Result<(ExitStatus, Vec<String>, String)> {
-        let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
+    pub async fn ended(mut self) -> Result<End> {
+        let Ok(status) = timeout(PATIENCE, self.child.wait()).await else {
             bail!("the agent does not end; its log:\n{}", self.log());
         };
-        // The readers end with the pipes, which are closed now; one step lets them take the last lines.
-        sleep(STEP * 5).await;
-        Ok((status?, self.alerts.get(), self.log()))
+        let (status, alerts, log) = (status?, self.alerts.all().await?, self.log.all().await?.join("\n"));
+        Ok(End { status, alerts, log })
     }
 }
 
 impl Lines {
     fn follow(source: impl AsyncRead + Unpin + Send + 'static) -> Self {
-        let lines = Self::default();
-        let sink = lines.clone();
-        tokio::spawn(async move {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = Arc::clone(&lines);
+        let reader = tokio::spawn(async move {
             let mut source = BufReader::new(source).lines();
             while let Ok(Some(line)) = source.next_line().await {
-                sink.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                sink.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         });
-        lines
+        Self(lines, reader)
     }
 
     fn get(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Every line: whoever wrote them has ended, and with it the pipe.
+    async fn all(&mut self) -> Result<Vec<String>> {
+        timeout(PATIENCE, &mut self.1).await.context("the pipe outlives the agent")??;
+        Ok(self.get())
+    }
+
     async fn wait<T>(&self, mut ready: impl FnMut(&[String]) -> Option<T>) -> Result<T> {
         until(|| ready(&self.get())).await
     }
+}
+
+/// A log line without its time and its module: `ERROR what was said`.
+#[must_use]
+pub fn said(line: &str) -> String {
+    let mut words = line.trim_start().splitn(2, ' ');
+    let (_time, rest) = (words.next(), words.next().unwrap_or_default().trim_start());
+    let (level, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let message = if rest.starts_with("koney_agent") { rest.split_once(": ").map_or(rest, |(_, message)| message) } else { rest };
+    format!("{level} {message}")
 }
 
 /// Asks again and again until there is an answer.
@@ -115,5 +197,16 @@ pub async fn until<T>(mut ready: impl FnMut() -> Option<T>) -> Result<T> {
             bail!("nothing came within {} s", PATIENCE.as_secs());
         }
         sleep(STEP).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn time_and_module_are_taken_off() {
+        let line = "2026-01-02T03:04:05.678901Z  WARN koney_agent::trap::table: trap path=/a: b";
+        assert_eq!(said(line), "WARN trap path=/a: b");
     }
 }

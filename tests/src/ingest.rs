@@ -4,12 +4,16 @@
 //! has accepted it writes to a record of its own, byte for byte, before it answers.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use anyhow::{Context as _, Result};
@@ -17,16 +21,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{
-    ServerConfig,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
-use crate::schema;
+use crate::{certificate::certificate, schema};
 
 /// The path of the built-in endpoint.
 const PATH: &str = "/platform/ingest/v1/security.events";
@@ -42,32 +41,114 @@ pub struct Ingest {
     /// The token it takes.
     pub token: String,
     record: PathBuf,
-    server: JoinHandle<()>,
+    address: SocketAddr,
+    acceptor: TlsAcceptor,
+    state: Arc<State>,
+    server: Option<JoinHandle<()>>,
+}
+
+/// The two kinds of token that Dynatrace gives out, each with a scheme of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// `Api-Token dt0c01.…`
+    Access,
+    /// `Bearer dt0s16.…`
+    Platform,
+}
+
+/// One request, whatever became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// What it was answered.
+    pub status: u16,
+    /// Its `Authorization`.
+    pub authorization: String,
+    /// The id of the event it carried.
+    pub event_id: String,
 }
 
 struct State {
     authorization: String,
     record: Mutex<File>,
+    attempts: Mutex<Vec<Attempt>>,
+    /// Answers to give before anything is looked at.
+    next: Mutex<VecDeque<StatusCode>>,
+    connections: AtomicUsize,
 }
 
 impl Ingest {
-    /// Listens on a free port of loopback. Accepted events go to `folder/accepted.jsonl`, one request body per line.
+    /// Listens on a free port of loopback, for an access token. Accepted events go to `folder/accepted.jsonl`, one request body
+    /// per line.
     pub async fn start(folder: &Path) -> Result<Self> {
+        Self::start_for(folder, TokenKind::Access).await
+    }
+
+    /// As [`Ingest::start`], for a token of this kind and no other.
+    pub async fn start_for(folder: &Path, kind: TokenKind) -> Result<Self> {
+        let mut ingest = Self::absent_for(folder, kind).await?;
+        ingest.appear().await?;
+        Ok(ingest)
+    }
+
+    /// An endpoint whose address and token are known and which is not there yet.
+    pub async fn absent(folder: &Path) -> Result<Self> {
+        Self::absent_for(folder, TokenKind::Access).await
+    }
+
+    async fn absent_for(folder: &Path, kind: TokenKind) -> Result<Self> {
+        fs::create_dir_all(folder).context("make the endpoint's folder")?;
         let record = folder.join("accepted.jsonl");
         let file = OpenOptions::new().create(true).append(true).open(&record).context("open the endpoint's record")?;
-        // The public form of a classic token: prefix, 24 characters, 64 characters.
-        let token = format!("dt0c01.{}.{}", "KONEYDEMOKONEYDEMOKONEYD", "S".repeat(64));
-        let state = Arc::new(State { authorization: format!("Api-Token {token}"), record: Mutex::new(file) });
+        let (token, authorization) = kind.token();
         let (tls, authority) = certificate()?;
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.context("listen on loopback")?;
-        let url = format!("https://127.0.0.1:{}", listener.local_addr()?.port());
-        let server = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(tls)), state));
-        Ok(Self { url, authority, token, record, server })
+        // A port that was free a moment ago; asking for it again gives it again.
+        let address = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?.local_addr()?;
+        let state = State {
+            authorization,
+            record: Mutex::new(file),
+            attempts: Mutex::default(),
+            next: Mutex::default(),
+            connections: AtomicUsize::new(0),
+        };
+        Ok(Self {
+            url: format!("https://{address}"),
+            authority,
+            token,
+            record,
+            address,
+            acceptor: TlsAcceptor::from(Arc::new(tls)),
+            state: Arc::new(state),
+            server: None,
+        })
+    }
+
+    /// Begins to listen at its address.
+    pub async fn appear(&mut self) -> Result<()> {
+        let listener = TcpListener::bind(self.address).await.with_context(|| format!("listen on {}", self.address))?;
+        self.server = Some(tokio::spawn(serve(listener, self.acceptor.clone(), Arc::clone(&self.state))));
+        Ok(())
+    }
+
+    /// Answers the next requests so, whatever they hold.
+    pub fn answer_next(&self, statuses: impl IntoIterator<Item = StatusCode>) {
+        lock(&self.state.next).extend(statuses);
+    }
+
+    /// All requests for the endpoint so far.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        lock(&self.state.attempts).clone()
+    }
+
+    /// All connections so far, also those that never became a request.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
     }
 
     /// The bodies of the accepted requests, read back from the endpoint's record.
     pub fn accepted(&self) -> Result<Vec<String>> {
-        let text = std::fs::read_to_string(&self.record).context("read the endpoint's record")?;
+        let text = fs::read_to_string(&self.record).context("read the endpoint's record")?;
         Ok(text.lines().map(str::to_owned).collect())
     }
 
@@ -79,13 +160,29 @@ impl Ingest {
 
 impl Drop for Ingest {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+impl TokenKind {
+    /// A token in its public form (prefix, 24 characters, 64 characters), and the header that must carry it.
+    fn token(self) -> (String, String) {
+        let (scheme, prefix) = match self {
+            Self::Access => ("Api-Token", "dt0c01"),
+            Self::Platform => ("Bearer", "dt0s16"),
+        };
+        let token = format!("{prefix}.{}.{}", "KONEYDEMOKONEYDEMOKONEYD", "S".repeat(64));
+        let authorization = format!("{scheme} {token}");
+        (token, authorization)
     }
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
     while let Ok((stream, _peer)) = listener.accept().await {
         let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
+        state.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let service = service_fn(move |request| {
@@ -99,29 +196,44 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) 
 }
 
 async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let header = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if request.uri().path() != PATH || request.method() != Method::POST {
         return refuse(StatusCode::NOT_FOUND, "no such endpoint");
     }
-    if request.uri().query().is_some() {
-        return refuse(StatusCode::BAD_REQUEST, "query parameters would override the event");
-    }
-    if header(header::AUTHORIZATION) != state.authorization {
-        return refuse(StatusCode::UNAUTHORIZED, "token missing or invalid");
-    }
-    if header(header::CONTENT_TYPE) != "application/json" {
-        return refuse(StatusCode::BAD_REQUEST, "content type");
-    }
-    let Ok(body) = request.into_body().collect().await.map(http_body_util::Collected::to_bytes) else {
+    let (head, body) = request.into_parts();
+    let header = |name: header::HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let authorization = header(header::AUTHORIZATION);
+    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return refuse(StatusCode::BAD_REQUEST, "body missing");
     };
-    if body.len() > MOST_BYTES {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too large");
+    let prepared = lock(&state.next).pop_front();
+    let verdict = if let Some(status) = prepared {
+        Err((status, "not now".to_owned()))
+    } else if head.uri.query().is_some() {
+        Err((StatusCode::BAD_REQUEST, "query parameters would override the event".to_owned()))
+    } else if authorization != state.authorization {
+        Err((StatusCode::UNAUTHORIZED, "token missing or invalid".to_owned()))
+    } else if header(header::CONTENT_TYPE) != "application/json" {
+        Err((StatusCode::BAD_REQUEST, "content type".to_owned()))
+    } else if body.len() > MOST_BYTES {
+        Err((StatusCode::PAYLOAD_TOO_LARGE, "too large".to_owned()))
+    } else {
+        accept(state, &body).map_err(|problem| (StatusCode::BAD_REQUEST, problem))
+    };
+    let status = verdict.as_ref().map_or_else(|(status, _)| *status, |()| StatusCode::ACCEPTED);
+    lock(&state.attempts).push(Attempt {
+        status: status.as_u16(),
+        authorization: authorization.to_owned(),
+        event_id: event_id(&body),
+    });
+    match verdict {
+        Ok(()) => respond(status, Bytes::new()),
+        Err((_, problem)) => refuse(status, &problem),
     }
-    match accept(state, &body) {
-        Ok(()) => respond(StatusCode::ACCEPTED, Bytes::new()),
-        Err(problem) => refuse(StatusCode::BAD_REQUEST, &problem),
-    }
+}
+
+fn event_id(body: &[u8]) -> String {
+    let event: Value = serde_json::from_slice(body).unwrap_or_default();
+    event.get("event.id").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn accept(state: &State, body: &[u8]) -> Result<(), String> {
@@ -133,8 +245,7 @@ fn accept(state: &State, body: &[u8]) -> Result<(), String> {
     if body.contains(&b'\n') {
         return Err("the record holds one body per line".to_owned());
     }
-    let mut record = state.record.lock().unwrap_or_else(PoisonError::into_inner);
-    record.write_all(&[body, b"\n"].concat()).map_err(|error| error.to_string())
+    lock(&state.record).write_all(&[body, b"\n"].concat()).map_err(|error| error.to_string())
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
@@ -148,19 +259,7 @@ fn respond(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-/// A server certificate for 127.0.0.1 from an authority of its own.
-fn certificate() -> Result<(ServerConfig, String)> {
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    let key = KeyPair::generate()?;
-    let certificate =
-        CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?.signed_by(&key, &authority)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)?;
-    Ok((tls, authority.pem()))
+/// A panic elsewhere leaves nothing here half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,9 @@
 //! What koney's behaviour tests and its demo stand on: an ingest endpoint that speaks the real protocol, and the agent as a process.
 
 pub mod agent;
+mod certificate;
 pub mod ingest;
 pub mod kernel;
 pub mod manifests;
 pub mod schema;
+pub mod stage;

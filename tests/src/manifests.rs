@@ -10,11 +10,17 @@ pub const POLICY: &str = "deceptionpolicy-servicetoken";
 /// A policy with one trap.
 #[must_use]
 pub fn policy(file_path: &str) -> String {
+    policy_named(POLICY, file_path)
+}
+
+/// A policy of this name with one trap.
+#[must_use]
+pub fn policy_named(name: &str, file_path: &str) -> String {
     format!(
         r#"apiVersion: research.dynatrace.com/v1alpha1
 kind: DeceptionPolicy
 metadata:
-  name: {POLICY}
+  name: {name}
 spec:
   strictValidation: true
   traps:
@@ -36,34 +42,78 @@ spec:
     )
 }
 
-/// A sink for the endpoint, and its Secret.
-#[must_use]
-pub fn sink(ingest: &Ingest) -> String {
-    let authority: String = ingest.authority.lines().map(|line| format!("    {line}\n")).collect();
-    format!(
-        "apiVersion: research.dynatrace.com/v1alpha1
+/// A `DeceptionAlertSink` and its Secret, to be written as they are or with something changed.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// Name of the sink; its Secret is `NAME-ingest`.
+    pub name: String,
+    /// `spec.dynatrace.severity`.
+    pub severity: String,
+    /// `apiUrl` of the Secret.
+    pub url: String,
+    /// `apiToken` of the Secret.
+    pub token: String,
+    /// `caBundle` of the Secret.
+    pub authority: String,
+}
+
+impl Sink {
+    /// A sink for the endpoint.
+    #[must_use]
+    pub fn of(name: &str, ingest: &Ingest) -> Self {
+        Self {
+            name: name.to_owned(),
+            severity: "HIGH".to_owned(),
+            url: ingest.url.clone(),
+            token: ingest.token.clone(),
+            authority: ingest.authority.clone(),
+        }
+    }
+
+    /// The resource.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        let Self { name, severity, .. } = self;
+        format!(
+            "apiVersion: research.dynatrace.com/v1alpha1
 kind: DeceptionAlertSink
 metadata:
-  name: dynatrace
+  name: {name}
   namespace: koney-system
 spec:
   dynatrace:
-    secretName: dynatrace-ingest
-    severity: HIGH
----
-apiVersion: v1
+    secretName: {name}-ingest
+    severity: {severity}
+"
+        )
+    }
+
+    /// The Secret.
+    #[must_use]
+    pub fn secret(&self) -> String {
+        let Self { name, url, token, authority, .. } = self;
+        let authority = authority.trim_end().replace('\n', "\n    ");
+        format!(
+            "apiVersion: v1
 kind: Secret
 metadata:
-  name: dynatrace-ingest
+  name: {name}-ingest
   namespace: koney-system
 stringData:
   apiUrl: {url}
   apiToken: {token}
   caBundle: |
-{authority}",
-        url = ingest.url,
-        token = ingest.token,
-    )
+    {authority}
+"
+        )
+    }
+}
+
+/// A sink named `dynatrace` for the endpoint, and its Secret.
+#[must_use]
+pub fn sink(ingest: &Ingest) -> String {
+    let sink = Sink::of("dynatrace", ingest);
+    format!("{}---\n{}", sink.resource(), sink.secret())
 }
 
 /// Writes a manifest the way an editor does: aside, then renamed into place.

@@ -1,6 +1,6 @@
 //! What Dynatrace's documentation asks of a detection finding, as a check of one event.
 //!
-//! Sources: "POST Built-in security events (new)", "OpenPipeline limits" and the semantic dictionary for detections, as of November
+//! Sources: "POST Built-in security events (new)", "`OpenPipeline` limits" and the semantic dictionary for detections, as of November
 //! 2026; the fields without which the Threats & Exploits app hides a finding are required here.
 
 use serde_json::Value;

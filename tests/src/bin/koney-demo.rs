@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use koney_tests::{
-    agent::{Agent, until},
+    agent::{Agent, End, until},
     ingest::Ingest,
     manifests,
 };
@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
 
     let line = agent.alerts(1).await?.remove(0);
     let body = until(|| ingest.accepted().ok()?.first().cloned()).await.context("no event arrived at the endpoint")?;
-    let (status, alerts, log) = agent.stop().await?;
+    let End { status, alerts, log } = agent.stop().await?;
     ensure!(status.success(), "the agent ended with {status}; its log:\n{log}");
 
     paint.step("the alert line, from the agent's standard output")?;

@@ -17,7 +17,7 @@ use super::source::{self, Source};
 #[derive(Debug, Error)]
 pub enum FolderError {
     /// The folder cannot be listed.
-    #[error("cannot read the manifest folder {}; create it, or name another one", folder.display())]
+    #[error("cannot read the manifest folder {}: {cause}; create it, or name another one", folder.display())]
     Unreadable {
         /// The folder.
         folder: PathBuf,

@@ -170,7 +170,10 @@ fn links_are_followed_and_dead_ones_named() {
 #[test]
 fn a_missing_folder_is_an_error_that_names_it() {
     let error = read(Path::new("/no/such/folder"), NAMESPACE, &Snapshot::default()).expect_err("there is none");
-    assert_eq!(error.to_string(), "cannot read the manifest folder /no/such/folder; create it, or name another one");
+    assert_eq!(
+        error.to_string(),
+        "cannot read the manifest folder /no/such/folder: No such file or directory (os error 2); create it, or name another one"
+    );
 }
 
 #[test]
