@@ -37,7 +37,7 @@ pub(crate) enum Command {
 /// `run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Folder with DeceptionPolicy, DeceptionAlertSink and Secret manifests; followed while the agent runs.
+    /// Folder of manifests (policies, sinks and Secrets), followed while the agent runs.
     #[arg(long, value_name = "DIR")]
     manifests: PathBuf,
     /// The agent's namespace: sinks and Secrets of any other are ignored.

@@ -33,7 +33,7 @@ fn intrude(stage: &Stage, decoy: &str) -> Result<BTreeMap<String, Intruder>> {
     let mut intruders = BTreeMap::new();
     let mut running: Vec<Child> = Vec::new();
     // A thread is a parent under its own name.
-    let parent = fs::read_to_string("/proc/thread-self/comm")?.trim_end().to_owned();
+    let parent = fs::read_to_string("/proc/self/comm")?.trim_end().to_owned();
     for number in 0..PROCESSES {
         let cwd = stage.path(&format!("cwd-{number}"));
         fs::create_dir(&cwd).context("make a working directory")?;

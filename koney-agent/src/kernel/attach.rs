@@ -27,7 +27,7 @@ pub(super) fn attach_first(
     ring: &mut Ring,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(Method, Attempts), KernelError> {
-    let mut failed = Attempts::default();
+    let mut failed = method::left_out(choice, environment);
     for method in method::order(choice, environment) {
         match programs.attach(method).and_then(|()| fires(armory, canary, ring, &mut each)) {
             Ok(()) => return Ok((method, failed)),

@@ -134,7 +134,7 @@ impl fmt::Display for Report {
             write!(formatter, " (degraded: {reason})")?;
         }
         if !self.failed.0.is_empty() {
-            write!(formatter, "; tried before{}", self.failed)?;
+            write!(formatter, "; tried before: {}", self.failed)?;
         }
         Ok(())
     }
@@ -143,7 +143,10 @@ impl fmt::Display for Report {
 impl Report {
     fn log(&self) {
         let kernel = self.environment.release.as_str();
-        info!(kernel, method = %self.method, tried_before = %self.failed, "watching opens; the canary was seen");
+        info!(kernel, method = %self.method, "watching opens; the canary was seen");
+        if !self.failed.0.is_empty() {
+            info!(tried = %self.failed, "other attach methods");
+        }
         if let Some(reason) = self.degraded {
             warn!(kernel, method = %self.method, reason, "detection is degraded");
         }

@@ -13,9 +13,7 @@ pub enum KernelError {
     #[error("no eBPF object is built into this binary; run `cargo xtask build-ebpf` and build the agent again")]
     NoObject,
     /// Not enough privilege.
-    #[error(
-        "not enough privilege for eBPF: {missing} missing; run as root, or grant the capabilities BPF, PERFMON and SYS_RESOURCE"
-    )]
+    #[error("not enough privilege for eBPF: {missing} missing; run as root, or grant them")]
     NoPrivilege {
         /// The capabilities that are missing.
         missing: String,
@@ -48,7 +46,7 @@ pub enum KernelError {
     Canary(io::Error),
     /// No attach method fired.
     #[error(
-        "no attach method works on this kernel{0}; koney needs Linux 5.10 or newer whose kernel lets this process attach fentry \
+        "no attach method works on this kernel: {0}; koney needs Linux 5.10 or newer whose kernel lets this process attach fentry \
          programs, or LSM programs with `bpf` in the lsm= list: inside a sandbox or a locked-down kernel, run it on the node itself"
     )]
     NoMethod(Attempts),
@@ -69,9 +67,7 @@ pub struct Attempts(pub Vec<Attempt>);
 
 impl fmt::Display for Attempts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Attempt { method, reason } in &self.0 {
-            write!(formatter, "; {method}: {reason}")?;
-        }
-        Ok(())
+        let attempts: Vec<_> = self.0.iter().map(|Attempt { method, reason }| format!("{method}: {reason}")).collect();
+        formatter.write_str(&attempts.join("; "))
     }
 }

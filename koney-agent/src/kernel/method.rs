@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::environment::{Environment, Preemption};
+use super::{
+    environment::{Environment, Preemption},
+    error::{Attempt, Attempts},
+};
 
 /// How a program is hung on `security_file_open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +66,13 @@ pub(super) fn order(choice: Choice, environment: &Environment) -> Vec<Method> {
         // Where the list cannot be read, the canary will tell.
         Choice::Auto => vec![Method::Lsm, Method::Fentry],
     }
+}
+
+/// The methods that need not be tried, and why.
+pub(super) fn left_out(choice: Choice, environment: &Environment) -> Attempts {
+    let lsm = (choice == Choice::Auto && environment.bpf_lsm == Some(false))
+        .then(|| Attempt { method: Method::Lsm, reason: "not tried, `bpf` is not in /sys/kernel/security/lsm".to_owned() });
+    Attempts(lsm.into_iter().collect())
 }
 
 impl fmt::Display for Method {

@@ -117,6 +117,9 @@ impl Table {
         }
         let dropped = match outcome {
             Ok(armed) => {
+                if trap.keys.current().is_some_and(|before| before.keys != armed.keys) {
+                    info!(path = %path.escape_debug(), "another file is at the trap's path; it is armed too");
+                }
                 for armed in &armed.keys {
                     self.holders.entry(armed.key).or_default().insert(Arc::clone(&path));
                 }

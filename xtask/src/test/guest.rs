@@ -1,6 +1,6 @@
 //! The kernel tests in one guest.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use super::{binaries::Binaries, libtest, libtest::Output, report::Row};
 use crate::{
@@ -9,6 +9,8 @@ use crate::{
     vm::{self, Spec, Verdict},
 };
 
+/// For all kernel tests of one guest; emulation on a busy machine is slow.
+const TIMEOUT: Duration = Duration::from_mins(15);
 const BEGIN: &str = "koney-test-begin:";
 const END: &str = "koney-test-end:";
 
@@ -44,6 +46,7 @@ fn spec(binaries: &Binaries, series: &str, variant: Variant) -> Spec {
         }
     }
     spec.env = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    spec.timeout = TIMEOUT;
     // The files are in memory twice while the guest leaves its first root.
     let size: u64 = spec.programs.iter().filter_map(|program| fs::metadata(program).ok()).map(|meta| meta.len()).sum();
     if size > 512 << 20 {

@@ -29,8 +29,9 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.
     let kernel_tests = report.step("build-ebpf", || ebpf::build().map(drop)).is_some();
-    let host = report.step("cargo test", host::run);
+    // First, because `cargo test` does not build the agent that the tests of its behaviour start.
     let binaries = report.step("build of the kernel tests", Binaries::build);
+    let host = report.step("cargo test", host::run);
     if let Some(host) = host {
         report.push(host.row(binaries.as_ref()));
     }
