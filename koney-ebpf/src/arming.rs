@@ -10,7 +10,7 @@ use crate::{
     capture::pids,
     counters::count,
     gate,
-    kernel::{KernelPtr, typed::File},
+    kernel::{KernelPtr, offset},
     maps::{ARMING, GATE, TRAPS},
 };
 
@@ -19,14 +19,16 @@ const BPF_EXIST: u64 = 2;
 
 /// True where the current thread is arming: its open is the agent's own and raises nothing.
 #[inline(always)]
-pub(crate) fn answer(file: File, key: TrapKey, nested: bool) -> bool {
+pub(crate) fn answer(file: KernelPtr, key: TrapKey, nested: bool) -> bool {
     // SAFETY: takes no argument and reads no memory.
     let task = KernelPtr(unsafe { bpf_get_current_task() });
     let Some(thread) = pids::of_thread(task) else { return false };
     let Some(request) = ARMING.get_ptr_mut(thread) else { return false };
     // SAFETY: the entry is preallocated and its only other user is the thread that is now inside this open.
     let request = unsafe { &mut *request };
-    enter(request, key, file.generation(), if nested { ROLE_BACKING } else { ROLE_OWN });
+    let inode = file.follow(offset!(file_inode));
+    let generation = inode.and_then(|inode| inode.read(offset!(inode_generation))).unwrap_or(0);
+    enter(request, key, generation, if nested { ROLE_BACKING } else { ROLE_OWN });
     true
 }
 

@@ -8,7 +8,7 @@ use crate::{
     capture::{self, Access},
     counters::count,
     gate,
-    kernel::{KernelPtr, typed::File},
+    kernel::file::File,
     maps::{GATE, TRAPS},
 };
 
@@ -19,14 +19,14 @@ const FMODE_NOACCOUNT: u32 = 0x2000_0000;
 
 /// Called for every open on the node.
 #[inline(always)]
-pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: File) {
+pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: impl File) {
     let Some(gate) = GATE.get_ptr_mut(0) else { return };
-    let key = file.key();
+    let Some(key) = file.key() else { return };
     if gate::closed(gate, key) {
         return;
     }
     let nested = file.mode() & FMODE_NOACCOUNT != 0;
-    if gate::arming(gate) && arming::answer(file, key, nested) {
+    if gate::arming(gate) && arming::answer(file.address(), key, nested) {
         return;
     }
     // SAFETY: two integers. The element of a key that is removed at this moment can already belong to another key: the record then
@@ -38,5 +38,5 @@ pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: File) {
         return;
     }
     count(Counter::Seen);
-    capture::emit(ctx, Access { file: KernelPtr(file.0 as u64), key, trap: entry.trap, nested });
+    capture::emit(ctx, Access { file: file.address(), key, trap: entry.trap, nested });
 }

@@ -84,6 +84,9 @@ macro_rules! by_each_method {
         mod fentry {
             $($crate::by_each_method!(@one $test, Fentry);)+
         }
+        mod kprobe {
+            $($crate::by_each_method!(@one $test, Kprobe);)+
+        }
     };
     (@one $test:ident, $method:ident) => {
         #[tokio::test]

@@ -56,7 +56,7 @@ async fn bad_usage_is_refused_before_anything_is_done() -> Result<()> {
         (&["run"], "error: the following required arguments were not provided:\n  --manifests <DIR>"),
         (
             &["probe", "--attach", "magic"],
-            "error: invalid value 'magic' for '--attach <METHOD>': unknown attach method `magic`, expected auto, lsm or fentry",
+            "error: invalid value 'magic' for '--attach <METHOD>': unknown attach method `magic`, expected auto, lsm, fentry or kprobe",
         ),
         (&["--log", "loud", "probe"], "error: invalid value 'loud' for '--log <LEVEL>': error parsing level filter"),
     ];

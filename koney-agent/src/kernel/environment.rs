@@ -49,6 +49,16 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// The release is of an earlier series. One that cannot be read counts as new.
+    #[must_use]
+    pub fn older_than(&self, major: u32, minor: u32) -> bool {
+        let mut numbers = self.release.split(|character: char| !character.is_ascii_digit()).map(str::parse::<u32>);
+        let (Some(Ok(its_major)), Some(Ok(its_minor))) = (numbers.next(), numbers.next()) else { return false };
+        (its_major, its_minor) < (major, minor)
+    }
+}
+
 /// Refuses to start where a later failure would only say EPERM.
 pub(super) fn require_privilege() -> Result<(), KernelError> {
     let effective = procfs::process::Process::myself().and_then(|me| me.status()).map_or(u64::MAX, |status| status.capeff);
@@ -121,6 +131,15 @@ mod tests {
         assert_eq!(preemption(dynamic, None, "quiet preempt=full", None), Preemption::Full);
         assert_eq!(preemption(dynamic, None, "quiet", Some("CONFIG_PREEMPT_VOLUNTARY=y\n")), Preemption::None);
         assert_eq!(preemption(dynamic, None, "quiet", None), Preemption::Unknown);
+    }
+
+    #[test]
+    fn releases_are_compared_by_number() {
+        let of = |release: &str| Environment { release: release.to_owned(), bpf_lsm: None, preemption: Preemption::None };
+        assert!(of("5.10.0-46-cloud-amd64").older_than(6, 1));
+        assert!(!of("6.1.0-56-cloud-amd64").older_than(6, 1));
+        assert!(!of("6.12.117+deb13-cloud-amd64").older_than(6, 2));
+        assert!(!of("").older_than(6, 1));
     }
 
     #[test]

@@ -71,6 +71,9 @@ impl Programs {
             (Method::Fentry, Program::FEntry(fentry)) => {
                 loaded(fentry.load("security_file_open", btf)).and_then(|()| fentry.attach().map(drop))
             }
+            (Method::Kprobe, Program::KProbe(kprobe)) => {
+                loaded(kprobe.load()).and_then(|()| kprobe.attach("security_file_open", 0).map(drop))
+            }
             _ => return Err(format!("program {name} is of another type")),
         };
         result.map_err(|error| explain(&error))?;
@@ -84,6 +87,7 @@ impl Programs {
         let unloaded = match program {
             Program::Lsm(lsm) => lsm.unload(),
             Program::FEntry(fentry) => fentry.unload(),
+            Program::KProbe(kprobe) => kprobe.unload(),
             _ => return,
         };
         if let Err(error) = unloaded {
@@ -101,6 +105,7 @@ const fn program_name(method: Method) -> &'static str {
     match method {
         Method::Lsm => "lsm_file_open",
         Method::Fentry => "fentry_file_open",
+        Method::Kprobe => "kprobe_file_open",
     }
 }
 

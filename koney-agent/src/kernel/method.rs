@@ -14,6 +14,8 @@ pub enum Method {
     Lsm,
     /// fentry on `security_file_open`.
     Fentry,
+    /// kprobe on `security_file_open`.
+    Kprobe,
 }
 
 /// What the user asked for.
@@ -33,6 +35,7 @@ impl Method {
         match self {
             Self::Lsm => "lsm",
             Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
         }
     }
 
@@ -58,21 +61,38 @@ impl Method {
 }
 
 /// The methods to try, best first.
-#[must_use]
+///
+/// fentry stands before kprobe where the kernel does not preempt inside a program, because it costs less; behind it elsewhere, because
+/// kprobe programs run with preemption off and miss nothing.
 pub(super) fn order(choice: Choice, environment: &Environment) -> Vec<Method> {
-    match choice {
-        Choice::Only(method) => vec![method],
-        Choice::Auto if environment.bpf_lsm == Some(false) => vec![Method::Fentry],
-        // Where the list cannot be read, the canary will tell.
-        Choice::Auto => vec![Method::Lsm, Method::Fentry],
-    }
+    let order = match (choice, environment.preemption) {
+        (Choice::Only(method), _) => return vec![method],
+        (Choice::Auto, Preemption::None) => [Method::Lsm, Method::Fentry, Method::Kprobe],
+        (Choice::Auto, Preemption::Full | Preemption::Unknown) => [Method::Lsm, Method::Kprobe, Method::Fentry],
+    };
+    order.into_iter().filter(|method| unfit(*method, environment).is_none()).collect()
 }
 
-/// The methods that need not be tried, and why.
+/// The methods that are not tried, and why.
 pub(super) fn left_out(choice: Choice, environment: &Environment) -> Attempts {
-    let lsm = (choice == Choice::Auto && environment.bpf_lsm == Some(false))
-        .then(|| Attempt { method: Method::Lsm, reason: "not tried, `bpf` is not in /sys/kernel/security/lsm".to_owned() });
-    Attempts(lsm.into_iter().collect())
+    if choice != Choice::Auto {
+        return Attempts::default();
+    }
+    let unfit = |method| unfit(method, environment).map(|reason| Attempt { method, reason: format!("not tried, {reason}") });
+    Attempts([Method::Lsm, Method::Fentry, Method::Kprobe].into_iter().filter_map(unfit).collect())
+}
+
+fn unfit(method: Method, environment: &Environment) -> Option<&'static str> {
+    match method {
+        // Where the list cannot be read, the canary will tell.
+        Method::Lsm if environment.bpf_lsm == Some(false) => Some("`bpf` is not in /sys/kernel/security/lsm"),
+        // The trap table grows as traps are added, at which kernels before 6.1 print a warning with a stack trace for kprobe programs
+        // (`check_map_prog_compatibility`, `kernel/bpf/verifier.c` 5.10), which is fatal under panic_on_warn.
+        Method::Kprobe if environment.older_than(6, 1) => {
+            Some("before 6.1 the kernel warns of such a program; ask for it by name")
+        }
+        _ => None,
+    }
 }
 
 impl fmt::Display for Method {
@@ -89,7 +109,8 @@ impl FromStr for Choice {
             "auto" => Ok(Self::Auto),
             "lsm" => Ok(Self::Only(Method::Lsm)),
             "fentry" => Ok(Self::Only(Method::Fentry)),
-            other => Err(format!("unknown attach method `{}`, expected auto, lsm or fentry", other.escape_debug())),
+            "kprobe" => Ok(Self::Only(Method::Kprobe)),
+            other => Err(format!("unknown attach method `{}`, expected auto, lsm, fentry or kprobe", other.escape_debug())),
         }
     }
 }
@@ -99,25 +120,36 @@ mod tests {
     use super::*;
 
     fn environment(bpf_lsm: Option<bool>, preemption: Preemption) -> Environment {
-        Environment { release: "6.12".to_owned(), bpf_lsm, preemption }
+        Environment { release: "6.12.1-amd64".to_owned(), bpf_lsm, preemption }
     }
 
     #[test]
-    fn lsm_comes_first_where_the_kernel_has_it() {
-        let with = environment(Some(true), Preemption::Full);
-        assert_eq!(order(Choice::Auto, &with), [Method::Lsm, Method::Fentry]);
-        assert_eq!(order(Choice::Auto, &environment(Some(false), Preemption::None)), [Method::Fentry]);
-        assert_eq!(order(Choice::Auto, &environment(None, Preemption::None)), [Method::Lsm, Method::Fentry]);
-        assert_eq!(order(Choice::Only(Method::Fentry), &with), [Method::Fentry]);
-        assert!(Method::Fentry.degraded(&with).is_some());
-        assert!(Method::Fentry.degraded(&environment(Some(false), Preemption::None)).is_none());
-        assert!(Method::Lsm.degraded(&with).is_none());
+    fn the_order_follows_what_the_kernel_is() {
+        use Method::{Fentry, Kprobe, Lsm};
+        let auto = |bpf_lsm, preemption| order(Choice::Auto, &environment(bpf_lsm, preemption));
+        assert_eq!(auto(Some(true), Preemption::None), [Lsm, Fentry, Kprobe]);
+        assert_eq!(auto(None, Preemption::None), [Lsm, Fentry, Kprobe]);
+        assert_eq!(auto(Some(false), Preemption::None), [Fentry, Kprobe]);
+        assert_eq!(auto(Some(false), Preemption::Full), [Kprobe, Fentry]);
+        assert_eq!(auto(Some(false), Preemption::Unknown), [Kprobe, Fentry]);
+        let old = Environment { release: "5.15.0".to_owned(), ..environment(Some(false), Preemption::None) };
+        assert_eq!(order(Choice::Auto, &old), [Fentry]);
+        assert_eq!(order(Choice::Only(Kprobe), &old), [Kprobe]);
+        assert_eq!(left_out(Choice::Auto, &old).0.len(), 2, "each of the two says why");
+    }
+
+    #[test]
+    fn only_fentry_is_degraded_by_preemption() {
+        let full = environment(Some(true), Preemption::Full);
+        assert!(Method::Fentry.degraded(&full).is_some());
+        assert!(Method::Fentry.degraded(&environment(None, Preemption::None)).is_none());
+        assert!(Method::Lsm.degraded(&full).is_none() && Method::Kprobe.degraded(&full).is_none());
     }
 
     #[test]
     fn choices_are_parsed_and_refused_by_name() {
         assert_eq!("lsm".parse(), Ok(Choice::Only(Method::Lsm)));
         let refused = "kprobe2".parse::<Choice>().expect_err("no such method");
-        assert_eq!(refused, "unknown attach method `kprobe2`, expected auto, lsm or fentry");
+        assert_eq!(refused, "unknown attach method `kprobe2`, expected auto, lsm, fentry or kprobe");
     }
 }

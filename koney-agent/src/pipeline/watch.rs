@@ -144,6 +144,7 @@ fn tell_losses(method: Method, before: &Counts, now: &Counts) {
         let remedy = match method {
             Method::Fentry => "boot with `bpf` in the lsm= list",
             Method::Lsm => "update the kernel to 6.2 or later",
+            Method::Kprobe => "look for other BPF programs on this node that run for long",
         };
         error!(missed, total = now.missed, remedy, "the kernel skipped the program: opens went unseen");
     }

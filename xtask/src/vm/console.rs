@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 pub(crate) enum Verdict {
     /// The command ended with this status.
     Exited(u8),
+    /// The kernel was in trouble before the command was started.
+    NotBooted(String),
     /// The kernel gave up.
     Panicked(String),
     /// The kernel reported that it makes no progress.
@@ -21,6 +23,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(status) => write!(f, "the command ended with status {status}"),
+            Self::NotBooted(line) => write!(f, "the guest did not come up: {line}"),
             Self::Panicked(line) => write!(f, "the kernel panicked: {line}"),
             Self::Stalled(line) => write!(f, "the kernel stalled: {line}"),
             Self::TimedOut(limit) => write!(f, "not done after {} s (raise --timeout)", limit.as_secs()),
@@ -95,8 +98,10 @@ impl Console {
 
     /// The verdict of a guest that is gone; `timeout` is set if it was killed for taking too long.
     pub(crate) fn finish(self, timeout: Option<Duration>) -> Result<Verdict> {
-        if let Some(trouble) = self.trouble {
-            return Ok(trouble);
+        match self.trouble {
+            Some(Verdict::Panicked(line) | Verdict::Stalled(line)) if !self.begun => return Ok(Verdict::NotBooted(line)),
+            Some(trouble) => return Ok(trouble),
+            None => {}
         }
         match self.verdicts.as_slice() {
             [status] => match status.trim().parse() {
@@ -186,7 +191,7 @@ mod tests {
         let lines = ["koney-vm-begin:n0", panic, "koney-vm-verdict:n0:0"];
         assert_eq!(verdict(&lines).expect("a verdict"), Verdict::Panicked(panic.to_owned()));
         let stall = "[   30.5][    C1] rcu: INFO: rcu_preempt self-detected stall on CPU";
-        assert_eq!(verdict(&[stall]).expect("a verdict"), Verdict::Stalled(stall.to_owned()));
+        assert_eq!(verdict(&["koney-vm-begin:n0", stall]).expect("a verdict"), Verdict::Stalled(stall.to_owned()));
         assert!(verdict(&["Kernel panic - not syncing: said a test"]).is_err());
     }
 
@@ -195,7 +200,14 @@ mod tests {
         let lockup = "[   30.5] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!";
         let done = "koney-vm-verdict:n0:0";
         assert_eq!(verdict(&[lockup, done]).expect("a verdict"), Verdict::Exited(0));
-        assert_eq!(verdict(&[lockup, lockup, done]).expect("a verdict"), Verdict::Stalled(lockup.to_owned()));
+        let begun = "koney-vm-begin:n0";
+        assert_eq!(verdict(&[begun, lockup, lockup, done]).expect("a verdict"), Verdict::Stalled(lockup.to_owned()));
+    }
+
+    #[test]
+    fn trouble_before_the_command_is_a_failed_boot() {
+        let oops = "[    2.4] Oops: int3: 0000 [#1] SMP NOPTI";
+        assert_eq!(verdict(&[oops]).expect("a verdict"), Verdict::NotBooted(oops.to_owned()));
     }
 
     #[test]

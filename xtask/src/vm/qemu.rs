@@ -19,13 +19,29 @@ use super::{
     nonce,
     spec::Spec,
 };
-use crate::{process, workspace};
+use crate::{process, ui, workspace};
 
 /// How long a guest in trouble, or one that has given its verdict, may go on talking.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Boots that are tried. Emulated processors now and then trip over code that the kernel patches while it boots ("Oops: int3"), which
+/// says nothing about the command: it has not been started.
+const BOOTS: u32 = 3;
+
 /// Boots a guest, gives each line that the command prints to `output`, and tells how it ended.
 pub(crate) fn run(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
+    let mut verdict = once(spec, output)?;
+    for _ in 1..BOOTS {
+        if !matches!(verdict, Verdict::NotBooted(_)) {
+            break;
+        }
+        ui::note(&format!("{verdict}; booting again"));
+        verdict = once(spec, output)?;
+    }
+    Ok(verdict)
+}
+
+fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
     let kernel = kernel::get(&spec.series)?;
     let nonce = nonce()?;
     let scratch = Scratch::new(&nonce)?;

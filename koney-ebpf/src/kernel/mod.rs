@@ -1,8 +1,9 @@
 //! Reading kernel memory: the only place where an offset meets an address.
 //!
-//! Two back ends. [`typed`] loads through the pointer that the verifier knows to be a `struct file` (LSM and fentry only): one
-//! instruction each, on every open of the node. [`KernelPtr`] goes through `bpf_probe_read_kernel`, which faults safely on any address
-//! and costs a helper call: for the record, which is written once per access to a trap.
+//! [`KernelPtr`] goes through `bpf_probe_read_kernel`, which faults safely on any address and costs a helper call: for the record, which
+//! is written once per access to a trap. [`file`] has what is read on every open of the node, with a back end for each kind of hook.
+
+pub(crate) mod file;
 
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel,
@@ -94,53 +95,4 @@ pub(crate) fn opaque(mut value: u64) -> u64 {
     // which the kernel refuses ("Invalid line_info").
     unsafe { core::arch::asm!("{value} = {value}", value = inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
     value
-}
-
-/// Typed loads through the hook's own argument.
-pub(crate) mod typed {
-    use koney_common::TrapKey;
-
-    /// The `struct file *` that an LSM or fentry program receives.
-    #[derive(Clone, Copy)]
-    pub(crate) struct File(pub(crate) *const u8);
-
-    impl File {
-        /// The kernel's identity of the opened file.
-        ///
-        /// The agent refuses to load the programs where one of these members is absent, so no check is spent on it here.
-        #[inline(always)]
-        pub(crate) fn key(self) -> TrapKey {
-            let inode: *const u8 = self.pointer(offset!(file_inode));
-            let super_block: *const u8 = load(inode, offset!(inode_super_block));
-            TrapKey::new(load(super_block, offset!(super_block_device)), load(inode, offset!(inode_number)))
-        }
-
-        /// `file.f_mode`.
-        #[inline(always)]
-        pub(crate) fn mode(self) -> u32 {
-            load(self.0, offset!(file_mode))
-        }
-
-        /// `inode.i_generation`, 0 where this kernel has none.
-        #[inline(always)]
-        pub(crate) fn generation(self) -> u32 {
-            let offset = offset!(inode_generation);
-            if offset == koney_common::offsets::ABSENT { 0 } else { load(self.pointer(offset!(file_inode)), offset) }
-        }
-
-        #[inline(always)]
-        fn pointer(self, offset: u16) -> *const u8 {
-            load(self.0, offset)
-        }
-    }
-
-    /// Loads a member of a kernel object.
-    #[inline(always)]
-    fn load<T: Copy>(object: *const u8, offset: u16) -> T {
-        let member = object.wrapping_add(offset as usize).cast::<T>();
-        // SAFETY: `object` is the hook's argument or was loaded from it, so the verifier tracks it as a pointer to a kernel type and
-        // checks offset and width against that type; such loads are exception-handled and yield zero on a bad address
-        // (`kernel/bpf/verifier.c`, `check_ptr_to_btf_access`, PROBE_MEM). `T` is an integer or a pointer.
-        unsafe { core::ptr::read(member) }
-    }
 }
