@@ -70,7 +70,7 @@ impl Run {
 
 impl Attach {
     pub(crate) const fn options(self) -> Options {
-        Options { attach: self.attach, diagnostics: self.kernel_log }
+        Options { attach: self.attach, diagnostics: self.kernel_log, throttle: true }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod control;
 mod records;
+mod repeats;
 mod supervise;
 mod watch;
 

@@ -4,10 +4,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Counter {
-    /// Opens of an armed file, before anything could be lost.
+    /// Opens of an armed file: `emitted + throttled + dropped`.
     Seen,
     /// Records handed to the ring.
     Emitted,
+    /// Repeats of an access that the same process has made before: counted, not recorded.
+    Throttled,
     /// Records lost because the ring was full.
     Dropped,
     /// The overlay's own open of the file behind one already reported.
@@ -19,13 +21,14 @@ pub enum Counter {
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 6;
+pub const COUNTERS: usize = 7;
 
 impl Counter {
     /// Every counter with the name it is reported under.
     pub const ALL: [(Self, &'static str); COUNTERS] = [
         (Self::Seen, "seen"),
         (Self::Emitted, "emitted"),
+        (Self::Throttled, "throttled"),
         (Self::Dropped, "dropped"),
         (Self::Nested, "nested"),
         (Self::Armed, "armed"),

@@ -10,8 +10,10 @@ pub mod counter;
 pub mod identity;
 pub mod offsets;
 pub mod record;
+pub mod throttle;
 
 pub use counter::Counter;
 pub use identity::{ArmRequest, Gate, TrapEntry, TrapKey};
 pub use offsets::Offsets;
 pub use record::Record;
+pub use throttle::{Repeats, RepeatsKey};

@@ -148,6 +148,8 @@ pub struct Config {
     pub agent_pid_ns: u32,
     /// Not zero: container names are those of the memory controller's hierarchy (cgroup v1).
     pub cgroup_v1: u32,
+    /// Not zero: repeats are counted instead of recorded.
+    pub throttle: u32,
 }
 
 #[cfg(test)]

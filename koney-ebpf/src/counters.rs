@@ -4,13 +4,19 @@ use koney_common::Counter;
 
 use crate::maps::COUNTERS;
 
+/// Adds one atomically.
+#[inline(always)]
+pub(crate) fn add_one(to: *mut u64) {
+    // SAFETY: callers pass the address of eight bytes in a map value, aligned to eight, valid while the program runs. Written as the
+    // instruction that 5.10 knows: core offers no `fetch_add` on a target without compare-and-swap.
+    unsafe { core::arch::asm!("lock *(u64 *)({to} + 0) += {one}", to = in(reg) to, one = in(reg) 1_u64) };
+}
+
 /// Adds one to this CPU's slot.
 #[inline(always)]
 pub(crate) fn count(counter: Counter) {
     if let Some(slot) = COUNTERS.get_ptr_mut(counter as u32) {
         // Atomic although the slot is per CPU: an LSM program can be preempted by another task of this CPU inside the addition.
-        // SAFETY: the lookup returned this CPU's own slot, eight bytes, aligned to eight, valid while the program runs. Written as
-        // the instruction that 5.10 knows: core offers no `fetch_add` on a target without compare-and-swap.
-        unsafe { core::arch::asm!("lock *(u64 *)({slot} + 0) += {one}", slot = in(reg) slot, one = in(reg) 1_u64) };
+        add_one(slot);
     }
 }

@@ -33,6 +33,8 @@ mod kernel;
 mod maps;
 #[cfg(target_arch = "bpf")]
 mod open;
+#[cfg(target_arch = "bpf")]
+mod throttle;
 
 /// Probe reads are GPL-only helpers and LSM programs must be GPL-compatible (`kernel/bpf/core.c`, `bpf_prog_is_gpl_compatible`).
 #[cfg(target_arch = "bpf")]

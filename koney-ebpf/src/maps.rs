@@ -1,12 +1,12 @@
 //! The maps, and the frozen read-only data that the agent fills in before the programs are loaded.
 
 use aya_ebpf::{
-    btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use koney_common::{
-    ArmRequest, Gate, Offsets, Record, TrapEntry, TrapKey, counter::COUNTERS as COUNTER_SLOTS, offsets::Config,
-    record::RING_BYTES,
+    ArmRequest, Gate, Offsets, Record, Repeats, RepeatsKey, TrapEntry, TrapKey, counter::COUNTERS as COUNTER_SLOTS,
+    offsets::Config, record::RING_BYTES, throttle::REPEATS_ENTRIES,
 };
 
 /// `BPF_F_NO_PREALLOC`: memory follows the number of traps, not the bound.
@@ -21,7 +21,7 @@ pub(crate) static OFFSETS: Offsets = Offsets::ABSENT;
 
 /// What the agent told the programs.
 #[unsafe(no_mangle)]
-pub(crate) static CONFIG: Config = Config { agent_pid_ns: 0, cgroup_v1: 0 };
+pub(crate) static CONFIG: Config = Config { agent_pid_ns: 0, cgroup_v1: 0, throttle: 0 };
 
 /// The first question of every open.
 #[btf_map]
@@ -34,6 +34,10 @@ pub(crate) static TRAPS: HashMap<TrapKey, TrapEntry, 262_144, NO_PREALLOC> = Has
 /// The agent's threads that are opening a file to arm it, by thread id in the agent's pid namespace.
 #[btf_map]
 pub(crate) static ARMING: HashMap<u32, ArmRequest, 64> = HashMap::new();
+
+/// What each process does again and again.
+#[btf_map]
+pub(crate) static REPEATS: LruHashMap<RepeatsKey, Repeats, REPEATS_ENTRIES> = LruHashMap::new();
 
 /// The records.
 #[btf_map]

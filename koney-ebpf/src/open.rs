@@ -1,7 +1,10 @@
 //! The identity check.
 
 use aya_ebpf::EbpfContext;
-use koney_common::{Counter, identity::ROLE_BACKING};
+use koney_common::{
+    Counter,
+    identity::{CANARY_TRAP, ROLE_BACKING},
+};
 
 use crate::{
     arming,
@@ -10,6 +13,7 @@ use crate::{
     gate,
     kernel::file::File,
     maps::{GATE, TRAPS},
+    throttle,
 };
 
 /// An overlay opens the file behind the one that was asked for with this mode bit (`FMODE_NOACCOUNT`, `include/linux/fs.h`; set by
@@ -38,5 +42,18 @@ pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: impl File) {
         return;
     }
     count(Counter::Seen);
-    capture::emit(ctx, Access { file: file.address(), key, trap: entry.trap, nested });
+    let access = Access { file: file.address(), key, trap: entry.trap, nested };
+    // The canary's every touch is to be seen.
+    let repeats = if entry.trap == CANARY_TRAP { None } else { throttle::key(access.file, key) };
+    if let Some(repeats) = &repeats
+        && throttle::repeated(repeats)
+    {
+        count(Counter::Throttled);
+        return;
+    }
+    if !capture::emit(ctx, access)
+        && let Some(repeats) = &repeats
+    {
+        throttle::forget(repeats);
+    }
 }

@@ -26,8 +26,8 @@ impl Sight {
     ///
     /// `None`, said aloud for the test run to count, only where the kernel truly lacks the method; a failure anywhere else panics.
     #[must_use]
-    pub fn by(method: Method, test: &str) -> Option<Self> {
-        match Detector::start(Options { attach: Choice::Only(method), diagnostics: false }) {
+    pub fn by(method: Method, throttle: bool, test: &str) -> Option<Self> {
+        match Detector::start(Options { attach: Choice::Only(method), diagnostics: false, throttle }) {
             Ok((detector, ring)) => Some(Self { detector, ring, method, armed: 0 }),
             Err(error) if method == Method::Lsm && !bpf_lsm() => {
                 let line = format!("koney-skip: {test}: no bpf in this kernel's lsm= list: {error}\n");
@@ -74,26 +74,32 @@ fn bpf_lsm() -> bool {
     fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|list| list.split(',').any(|name| name.trim() == "bpf"))
 }
 
-/// Makes one ignored test per attach method of an `async fn(&mut Sight)`.
+/// Makes one ignored test per attach method of an `async fn(&mut Sight)`; `throttled:` before the names has repeats counted.
 #[macro_export]
 macro_rules! by_each_method {
+    (throttled: $($test:ident),+ $(,)?) => {
+        $crate::by_each_method!(@all true, $($test),+);
+    };
     ($($test:ident),+ $(,)?) => {
+        $crate::by_each_method!(@all false, $($test),+);
+    };
+    (@all $throttle:literal, $($test:ident),+) => {
         mod lsm {
-            $($crate::by_each_method!(@one $test, Lsm);)+
+            $($crate::by_each_method!(@one $test, Lsm, $throttle);)+
         }
         mod fentry {
-            $($crate::by_each_method!(@one $test, Fentry);)+
+            $($crate::by_each_method!(@one $test, Fentry, $throttle);)+
         }
         mod kprobe {
-            $($crate::by_each_method!(@one $test, Kprobe);)+
+            $($crate::by_each_method!(@one $test, Kprobe, $throttle);)+
         }
     };
-    (@one $test:ident, $method:ident) => {
+    (@one $test:ident, $method:ident, $throttle:literal) => {
         #[tokio::test]
         #[ignore = "needs a kernel that takes the programs; `cargo xtask test` runs it in a VM"]
         async fn $test() {
             let name = concat!(module_path!(), "::", stringify!($test));
-            if let Some(mut sight) = $crate::kernel::Sight::by(koney_agent::kernel::Method::$method, name) {
+            if let Some(mut sight) = $crate::kernel::Sight::by(koney_agent::kernel::Method::$method, $throttle, name) {
                 super::$test(&mut sight).await;
             }
         }

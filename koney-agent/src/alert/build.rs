@@ -1,6 +1,8 @@
 //! One alert per hit: the observation's facts, the policy's names, the owner's place.
 
-use super::{Alert, Operation, Owner, Process, Trap, identity};
+use koney_common::Repeats;
+
+use super::{Alert, Operation, Owner, Process, Repeated, Trap, identity};
 use crate::{
     event::{self, Observation, Subject},
     trap::Hit,
@@ -22,7 +24,20 @@ pub fn on_host(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detecto
         owner: Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
         process: Some(process(&seen.subject, clock)),
         accessed_path: seen.path.as_deref().filter(|path| *path != hit.file_path.as_ref()).map(str::to_owned),
+        repeats: None,
         detector,
+    }
+}
+
+/// The alert that sums up what followed `first`.
+#[must_use]
+pub fn repeats(first: &Alert, counted: &Repeats, clock: Clock) -> Alert {
+    let last = clock.wall(counted.last_ns);
+    Alert {
+        id: identity::of_repeats(&first.id, counted),
+        time: last,
+        repeats: Some(Repeated { count: counted.count, first: first.time, last }),
+        ..first.clone()
     }
 }
 
@@ -46,13 +61,13 @@ fn process(subject: &Subject, clock: Clock) -> Process {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use koney_common::TrapKey;
 
     use super::*;
     use crate::event::{Check, Parent};
 
-    pub(in crate::alert) fn observation() -> Observation {
+    pub(crate) fn observation() -> Observation {
         Observation {
             boot_ns: 5_000,
             operation: event::Operation::Open,
@@ -85,6 +100,17 @@ pub(super) mod tests {
         let process = alert("/run/token").process.expect("there is a process");
         assert_eq!(process.arguments.as_deref(), Some("-n token"));
         assert_eq!((process.pid, process.parent_pid), (Some(9), Some(8)));
+    }
+
+    #[test]
+    fn a_summary_is_an_alert_of_its_own_about_the_same_access() {
+        let first = alert("/run/token");
+        let counted = Repeats { first_ns: 5_000, last_ns: 9_000, count: 3 };
+        let summary = repeats(&first, &counted, Clock);
+        assert_ne!(summary.id, first.id);
+        assert_eq!(summary.id, repeats(&first, &counted, Clock).id);
+        assert_eq!(summary.repeats.map(|repeated| repeated.count), Some(3));
+        assert_eq!((summary.process, summary.policy), (first.process, first.policy));
     }
 
     #[test]

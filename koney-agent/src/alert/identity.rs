@@ -1,5 +1,6 @@
 //! The id of an alert.
 
+use koney_common::Repeats;
 use sha2::{Digest, Sha256};
 
 use super::AlertId;
@@ -22,6 +23,16 @@ pub(super) fn of(boot_id: &str, seen: &Observation, policy: &str, trap: &str) ->
     let digest = hash.finalize();
     let first = digest.first_chunk().expect("SHA-256 has 32 bytes");
     AlertId::from_digest(first)
+}
+
+/// The id of the alert that sums up what followed `first`.
+pub(super) fn of_repeats(first: &AlertId, counted: &Repeats) -> AlertId {
+    let mut hash = Sha256::new();
+    hash.update(first.as_str().as_bytes());
+    hash.update(counted.last_ns.to_le_bytes());
+    hash.update(counted.count.to_le_bytes());
+    let digest = hash.finalize();
+    AlertId::from_digest(digest.first_chunk().expect("SHA-256 has 32 bytes"))
 }
 
 #[cfg(test)]

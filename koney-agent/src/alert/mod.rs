@@ -1,6 +1,6 @@
 //! From `Hit` to `Alert`, and the forms that every transport shares: the sentence for people and Koney's line.
 
-mod build;
+pub(crate) mod build;
 mod identity;
 pub mod line;
 pub mod model;
@@ -10,6 +10,6 @@ pub mod sentence;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use build::on_host;
-pub use model::{Alert, AlertId, Container, Operation, Owner, Process, Trap};
+pub use build::{on_host, repeats};
+pub use model::{Alert, AlertId, Container, Operation, Owner, Process, Repeated, Trap};
 pub use parts::whole_seconds;

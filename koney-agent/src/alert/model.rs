@@ -90,6 +90,17 @@ pub struct Process {
     pub parent_comm: Option<String>,
 }
 
+/// What a process did again after its first access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// How many accesses came after the first.
+    pub count: u64,
+    /// The first access.
+    pub first: Timestamp,
+    /// The last one.
+    pub last: Timestamp,
+}
+
 /// One access to one honeytoken under one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -111,6 +122,8 @@ pub struct Alert {
     pub process: Option<Process>,
     /// The name that was really used, where it is not the policy's `filePath`.
     pub accessed_path: Option<String>,
+    /// What followed: set on the one alert that sums up a burst, whose first access has an alert of its own.
+    pub repeats: Option<Repeated>,
     /// How the kernel noticed, for example `lsm` or `fentry`.
     pub detector: &'static str,
 }

@@ -28,6 +28,7 @@ pub(crate) fn in_pod() -> Alert {
             ..Process::default()
         }),
         accessed_path: None,
+        repeats: None,
         detector: "lsm",
     }
 }

@@ -19,18 +19,27 @@ use super::{
     load::Programs,
     method::{Choice, Method},
     offsets,
+    repeats::RepeatsTable,
     ring::Ring,
     settings,
     workers::ArmPool,
 };
 
 /// What the user chose.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Attach method.
     pub attach: Choice,
     /// Have the programs log (for diagnosis; off unless asked for).
     pub diagnostics: bool,
+    /// Count what a process does again instead of recording it.
+    pub throttle: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { attach: Choice::Auto, diagnostics: false, throttle: true }
+    }
 }
 
 /// What was tried and what holds.
@@ -52,6 +61,7 @@ pub struct Detector {
     pool: ArmPool,
     counters: PerCpuArray<MapData, u64>,
     canary: Canary,
+    repeats: RepeatsTable,
     report: Report,
     /// Programs are loaded with the descriptor numbers of their maps, a later `reattach` included.
     _maps: [MapData; 2],
@@ -68,13 +78,14 @@ impl Detector {
         drop(bytes);
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
-        let mut programs = Programs::load(layout, settings::read(), options.diagnostics)?;
+        let mut programs = Programs::load(layout, settings::read(options.throttle), options.diagnostics)?;
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());
         }
         let (gate_map, gate) = gate(&mut programs)?;
         let armory = Arc::new(Armory::new(gate, programs.map("ARMING")?, programs.map::<HashMap<_, _, _>>("TRAPS")?));
         let counters = programs.map("COUNTERS")?;
+        let repeats = RepeatsTable::new(programs.map("REPEATS")?);
         let (ring_map, mut ring) = ring(&mut programs)?;
         let canary = Canary::new().map_err(KernelError::Canary)?;
         let (method, failed) =
@@ -83,7 +94,7 @@ impl Detector {
         let report = Report { environment, method, failed, degraded };
         report.log();
         let pool = ArmPool::new(armory);
-        Ok((Self { programs, pool, counters, canary, report, _maps: [gate_map, ring_map] }, ring))
+        Ok((Self { programs, pool, counters, canary, repeats, report, _maps: [gate_map, ring_map] }, ring))
     }
 
     /// What is attached.
@@ -96,6 +107,11 @@ impl Detector {
     #[must_use]
     pub fn pool(&self) -> ArmPool {
         self.pool.clone()
+    }
+
+    /// What was counted instead of recorded.
+    pub fn repeats(&mut self) -> &mut RepeatsTable {
+        &mut self.repeats
     }
 
     /// Touches the canary: its record must come out of the ring within a second.

@@ -1,6 +1,6 @@
 //! The shared records as aya sees them: `Pod` is foreign and so are the records, hence one transparent wrapper each.
 
-use koney_common::{ArmRequest, Offsets, TrapEntry, TrapKey, offsets::Config};
+use koney_common::{ArmRequest, Offsets, Repeats, RepeatsKey, TrapEntry, TrapKey, offsets::Config};
 
 macro_rules! plain_data {
     ($($(#[$doc:meta])* $name:ident($of:ty);)+) => {
@@ -24,6 +24,10 @@ plain_data! {
     Entry(TrapEntry);
     /// Value of the arming table.
     Request(ArmRequest);
+    /// Key of the repeats.
+    RepeatsOf(RepeatsKey);
+    /// Value of the repeats.
+    Repeated(Repeats);
     /// Frozen read-only data.
     Layout(Offsets);
     /// Frozen read-only data.

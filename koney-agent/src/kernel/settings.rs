@@ -5,12 +5,12 @@ use std::fs;
 use koney_common::offsets::Config;
 
 /// Reads `/proc` and `/sys`.
-pub(super) fn read() -> Config {
+pub(super) fn read(throttle: bool) -> Config {
     // On cgroup v1 (or a hybrid without controllers on the v2 side) the memory controller hangs on a v1 hierarchy.
     let v2_memory =
         fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|list| list.split_whitespace().any(|c| c == "memory"));
     let v1_memory = fs::read_to_string("/proc/cgroups").is_ok_and(|table| memory_on_v1(&table));
-    Config { agent_pid_ns: pid_namespace(), cgroup_v1: u32::from(!v2_memory && v1_memory) }
+    Config { agent_pid_ns: pid_namespace(), cgroup_v1: u32::from(!v2_memory && v1_memory), throttle: u32::from(throttle) }
 }
 
 /// The memory controller's line of `/proc/cgroups`: a hierarchy other than 0 is a mounted v1 one.

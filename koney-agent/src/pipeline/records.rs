@@ -8,9 +8,9 @@ use tokio::{
 };
 use tracing::{debug, error};
 
-use super::{Shared, watch::Watch};
+use super::{Shared, repeats::Bursts, watch::Watch};
 use crate::{
-    alert,
+    alert::{self, Alert},
     event::{Observation, decode},
     kernel::{Choice, Detector, Method, Ring, is_canary},
     workload::{Clock, Completer},
@@ -29,7 +29,8 @@ pub(super) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) {
     let completer = Completer::default();
-    let mut stream = Stream { shared, method: detector.report().method, completer, undecodable: 0, stale: 0 };
+    let mut stream =
+        Stream { shared, method: detector.report().method, completer, bursts: Bursts::default(), undecodable: 0, stale: 0 };
     let mut watch = Watch::new(detector, ring, attach);
     let mut count = interval(COUNT);
     let mut canary = interval(CANARY);
@@ -43,6 +44,7 @@ pub(super) async fn run(
             biased;
             _ = stopping.changed() => {
                 while watch.take(&mut stream) {}
+                watch.end_bursts(&mut stream, true);
                 return;
             }
             _ = count.tick() => watch.count(&mut stream),
@@ -63,6 +65,7 @@ pub(super) struct Stream {
     shared: Arc<Shared>,
     pub(super) method: Method,
     completer: Completer,
+    pub(super) bursts: Bursts,
     undecodable: u64,
     stale: u64,
 }
@@ -90,9 +93,15 @@ impl Stream {
             return;
         }
         self.completer.complete(&mut seen.subject);
-        for hit in hits {
-            let alert = alert::on_host(&seen, &hit, &self.shared.host, Clock, self.method.name());
-            self.shared.sinks.deliver(&Arc::new(alert));
+        let alert = |hit| Arc::new(alert::on_host(&seen, hit, &self.shared.host, Clock, self.method.name()));
+        let alerts: Vec<_> = hits.iter().map(alert).collect();
+        self.deliver(&alerts);
+        self.bursts.begin(&seen, alerts);
+    }
+
+    pub(super) fn deliver(&self, alerts: &[Arc<Alert>]) {
+        for alert in alerts {
+            self.shared.sinks.deliver(alert);
         }
     }
 }

@@ -7,7 +7,10 @@ use tokio::{task::block_in_place, time::Instant};
 use tracing::{error, warn};
 
 use super::records::Stream;
-use crate::kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Ring};
+use crate::{
+    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Ring},
+    workload::Clock,
+};
 
 /// Records per batch: the ring gets their space back together.
 const BATCH: usize = 256;
@@ -83,11 +86,18 @@ impl Watch {
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),
         }
+        self.end_bursts(stream, false);
         match self.canary {
             Canary::Touched { at, seen } if at.elapsed() > CANARY_DEADLINE => self.overdue(stream, seen),
             Canary::Blind { since } if since.elapsed() > BLIND_RETRY => self.attach_again(stream),
             _ => {}
         }
+    }
+
+    /// Tells what processes did again after their first access, once they have paused (or at once: `all`).
+    pub(super) fn end_bursts(&mut self, stream: &mut Stream, all: bool) {
+        let summaries = stream.bursts.end(self.detector.repeats(), Clock.boot_ns(), all);
+        stream.deliver(&summaries);
     }
 
     /// The record may only be late: behind others, behind one whose writer was put to sleep, or dropped by a full ring. The programs

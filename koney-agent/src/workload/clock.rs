@@ -11,7 +11,13 @@ impl Clock {
     /// When something that the kernel stamped with `CLOCK_BOOTTIME` happened.
     #[must_use]
     pub fn wall(self, boot_ns: u64) -> Timestamp {
-        at(boot_ns, nanoseconds(clock_gettime(ClockId::Boottime)), Timestamp::now())
+        at(boot_ns, self.boot_ns(), Timestamp::now())
+    }
+
+    /// Nanoseconds since boot (`CLOCK_BOOTTIME`), now.
+    #[must_use]
+    pub fn boot_ns(self) -> u64 {
+        nanoseconds(clock_gettime(ClockId::Boottime))
     }
 }
 

@@ -34,15 +34,15 @@ pub(crate) struct Access {
     pub(crate) nested: bool,
 }
 
-/// Writes the record into the ring, or counts that there was no room.
+/// Writes the record into the ring, or counts that there was no room: then the answer is false.
 ///
 /// The record is built in the ring's own memory: a per-CPU scratch buffer would be overwritten by whoever preempts this program.
 #[inline(always)]
-pub(crate) fn emit<C: EbpfContext>(ctx: &C, access: Access) {
+pub(crate) fn emit<C: EbpfContext>(ctx: &C, access: Access) -> bool {
     let Some(mut slot) = RECORDS.reserve(0) else {
         count(Counter::Dropped);
         aya_log_ebpf::warn!(ctx, "ring full: access to trap {} dropped", access.trap);
-        return;
+        return false;
     };
     // SAFETY: ring memory is zeroed when the ring is made and holds earlier records after that, so every byte is initialised, and
     // `Record` is integers only: any bytes are a valid value. The reservation is exclusive until it is submitted.
@@ -51,6 +51,7 @@ pub(crate) fn emit<C: EbpfContext>(ctx: &C, access: Access) {
     slot.submit(0);
     count(Counter::Emitted);
     aya_log_ebpf::debug!(ctx, "trap {} opened", access.trap);
+    true
 }
 
 #[inline(always)]

@@ -125,7 +125,11 @@ impl Event {
     }
 
     fn extras(&mut self, alert: &Alert) {
-        self.text("event.start", format!("{:.9}", alert.time));
+        self.text("event.start", format!("{:.9}", alert.repeats.map_or(alert.time, |repeated| repeated.first)));
+        if let Some(repeated) = alert.repeats {
+            self.text("event.end", format!("{:.9}", repeated.last));
+            self.text("koney.repeat_count", repeated.count.to_string());
+        }
         self.maybe("koney.accessed_path", alert.accessed_path.as_deref());
         self.text("koney.operation", alert.operation.as_str());
         self.text("koney.detector", alert.detector);
