@@ -1,6 +1,7 @@
 //! The wiring, and nothing else: records flow from the kernel to the sinks, policies and sinks flow the other way.
 
 mod control;
+mod gaps;
 mod records;
 mod repeats;
 mod supervise;

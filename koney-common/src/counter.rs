@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Counter {
-    /// Opens of an armed file: `emitted + throttled + dropped`.
+    /// Opens of an armed file, the canary's left out: `emitted + throttled + dropped`.
     Seen,
     /// Records handed to the ring.
     Emitted,
@@ -18,10 +18,12 @@ pub enum Counter {
     Armed,
     /// Keys an arming thread could not enter (the map was full or memory short).
     ArmFailed,
+    /// Opens of the agent's own canary.
+    Canary,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 7;
+pub const COUNTERS: usize = 8;
 
 impl Counter {
     /// Every counter with the name it is reported under.
@@ -33,6 +35,7 @@ impl Counter {
         (Self::Nested, "nested"),
         (Self::Armed, "armed"),
         (Self::ArmFailed, "arm_failed"),
+        (Self::Canary, "canary"),
     ];
 
     /// The name it is reported under.

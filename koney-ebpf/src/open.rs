@@ -41,19 +41,27 @@ pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: impl File) {
         count(Counter::Nested);
         return;
     }
-    count(Counter::Seen);
     let access = Access { file: file.address(), key, trap: entry.trap, nested };
-    // The canary's every touch is to be seen.
-    let repeats = if entry.trap == CANARY_TRAP { None } else { throttle::key(access.file, key) };
+    if entry.trap == CANARY_TRAP {
+        // Every touch of it is to be seen, and none is an access.
+        count(Counter::Canary);
+        capture::emit(ctx, access);
+        return;
+    }
+    count(Counter::Seen);
+    let repeats = throttle::key(access.file, key);
     if let Some(repeats) = &repeats
         && throttle::repeated(repeats)
     {
         count(Counter::Throttled);
         return;
     }
-    if !capture::emit(ctx, access)
-        && let Some(repeats) = &repeats
-    {
+    if capture::emit(ctx, access) {
+        count(Counter::Emitted);
+        return;
+    }
+    count(Counter::Dropped);
+    if let Some(repeats) = &repeats {
         throttle::forget(repeats);
     }
 }

@@ -53,3 +53,33 @@ async fn a_burst_is_two_alerts_and_hides_nobody_else() -> Result<()> {
     fs::metadata(stage.path("noisy")).context("the decoy is still there")?;
     Ok(())
 }
+
+#[tokio::test]
+#[ignore = "needs a kernel that takes the programs; `cargo xtask test` runs it in a VM"]
+async fn a_full_ring_is_told_with_its_count() -> Result<()> {
+    // The ring holds some six hundred records.
+    const INTRUDERS: usize = 800;
+    let stage = Stage::new()?;
+    let decoy = stage.plant("token")?;
+    let ingest = Ingest::start(&stage.path("")).await?;
+    stage.put("sink.yaml", &manifests::sink(&ingest))?;
+    stage.put("policy.yaml", &manifests::policy(&decoy))?;
+    let agent = stage.start_armed(1).await?;
+    agent.freeze().await?;
+    for _ in 0..INTRUDERS {
+        cat(&decoy)?;
+    }
+    // Stopping wakes it: what is in the ring is told, and so is what was not.
+    let end = agent.stop().await?;
+    let gaps: Vec<_> = ingest.events()?.into_iter().filter(|event| event["finding.type"] == "KONEY_COVERAGE").collect();
+    let [gap] = gaps.as_slice() else { anyhow::bail!("{} coverage events; {}", gaps.len(), end.log) };
+    let lost: usize = gap["koney.coverage.count"].as_str().context("a count")?.parse()?;
+    assert!(lost > 0);
+    assert_eq!(end.alerts.len() - 1 + lost, INTRUDERS, "told and lost are all there were");
+    let host = gap["object.name"].as_str().context("a host")?;
+    let sentence = format!("Coverage gap on node ({host}): records dropped because the ring was full ({lost})");
+    assert_eq!(gap["event.description"], sentence);
+    assert_eq!((&gap["finding.severity"], &gap["koney.trap_type"]), (&"MEDIUM".into(), &"unknown".into()));
+    assert_eq!((gap.get("koney.deception_policy_name"), gap.get("process.pid"), gap.get("koney.operation")), (None, None, None));
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use koney_common::Repeats;
 
-use super::{Alert, Operation, Owner, Process, Repeated, Trap, identity};
+use super::{Alert, Gap, Operation, Owner, Process, Repeated, Trap, identity};
 use crate::{
     event::{self, Observation, Subject},
     trap::Hit,
@@ -25,6 +25,26 @@ pub fn on_host(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detecto
         process: Some(process(&seen.subject, clock)),
         accessed_path: seen.path.as_deref().filter(|path| *path != hit.file_path.as_ref()).map(str::to_owned),
         repeats: None,
+        gap: None,
+        detector,
+    }
+}
+
+/// The alert that tells of a gap in coverage on the host, noticed at `boot_ns`.
+#[must_use]
+pub fn gap(gap: Gap, boot_ns: u64, host: &Host, clock: Clock, detector: &'static str) -> Alert {
+    Alert {
+        id: identity::of_gap(&host.boot_id, boot_ns, gap),
+        time: clock.wall(boot_ns),
+        policy: None,
+        trap: Trap::Unknown,
+        operation: Operation::Open,
+        node: Some(host.name.clone()),
+        owner: Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
+        process: None,
+        accessed_path: None,
+        repeats: None,
+        gap: Some(gap),
         detector,
     }
 }

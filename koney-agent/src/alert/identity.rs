@@ -3,7 +3,7 @@
 use koney_common::Repeats;
 use sha2::{Digest, Sha256};
 
-use super::AlertId;
+use super::{AlertId, Gap};
 use crate::event::Observation;
 
 /// Hashes what makes an access this access: boot, kernel time, thread, file, operation, policy and trap.
@@ -31,6 +31,17 @@ pub(super) fn of_repeats(first: &AlertId, counted: &Repeats) -> AlertId {
     hash.update(first.as_str().as_bytes());
     hash.update(counted.last_ns.to_le_bytes());
     hash.update(counted.count.to_le_bytes());
+    let digest = hash.finalize();
+    AlertId::from_digest(digest.first_chunk().expect("SHA-256 has 32 bytes"))
+}
+
+/// The id of an alert about a gap.
+pub(super) fn of_gap(boot_id: &str, boot_ns: u64, gap: Gap) -> AlertId {
+    let mut hash = Sha256::new();
+    hash.update(b"gap");
+    hash.update(boot_ns.to_le_bytes());
+    hash.update(gap.cause.name().as_bytes());
+    hash.update(boot_id.as_bytes());
     let digest = hash.finalize();
     AlertId::from_digest(digest.first_chunk().expect("SHA-256 has 32 bytes"))
 }

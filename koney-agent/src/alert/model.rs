@@ -101,7 +101,29 @@ pub struct Repeated {
     pub last: Timestamp,
 }
 
-/// One access to one honeytoken under one policy.
+/// Accesses may have gone unseen: told like an access, because a gap is what an intruder would make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub cause: GapCause,
+    /// How often, since the last time this was told.
+    pub count: u64,
+}
+
+/// Why accesses may have gone unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GapCause {
+    /// Records came faster than they could be read.
+    RingFull,
+    /// The kernel skipped the program.
+    ProgramSkipped,
+    /// The kernel could not take a key.
+    NotArmed,
+    /// No program fires.
+    Blind,
+}
+
+/// One access to one honeytoken under one policy, or a gap in coverage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// Identity of this alert.
@@ -124,8 +146,34 @@ pub struct Alert {
     pub accessed_path: Option<String>,
     /// What followed: set on the one alert that sums up a burst, whose first access has an alert of its own.
     pub repeats: Option<Repeated>,
+    /// Set where this is no access but a gap in coverage.
+    pub gap: Option<Gap>,
     /// How the kernel noticed, for example `lsm` or `fentry`.
     pub detector: &'static str,
+}
+
+impl GapCause {
+    /// One word for machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring-full",
+            Self::ProgramSkipped => "program-skipped",
+            Self::NotArmed => "not-armed",
+            Self::Blind => "blind",
+        }
+    }
+
+    /// A few words for people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::RingFull => "records dropped because the ring was full",
+            Self::ProgramSkipped => "opens not seen because the kernel skipped the program",
+            Self::NotArmed => "files not armed because the kernel's trap table was full or memory short",
+            Self::Blind => "no program in the kernel sees opens any more",
+        }
+    }
 }
 
 impl AlertId {

@@ -29,6 +29,7 @@ pub(crate) fn in_pod() -> Alert {
         }),
         accessed_path: None,
         repeats: None,
+        gap: None,
         detector: "lsm",
     }
 }

@@ -5,6 +5,10 @@ use super::{Alert, Owner, Trap};
 /// Says what was touched and where. A part that is not known is `?`, as Koney writes it.
 #[must_use]
 pub fn sentence(alert: &Alert) -> String {
+    if let Some(gap) = alert.gap {
+        let node = or_unknown(alert.node_name().unwrap_or_default());
+        return format!("Coverage gap on node ({node}): {} ({})", gap.cause.text(), gap.count);
+    }
     let Trap::FilesystemHoneytoken { file_path } = &alert.trap else {
         return "Koney alert triggered".to_owned();
     };
@@ -43,6 +47,13 @@ mod tests {
             sentence(&samples::on_host()),
             "Access to honeytoken (/run/secrets/koney/service_token) on host (web-1) detected"
         );
+    }
+
+    #[test]
+    fn names_node_reason_and_count_of_a_gap() {
+        let gap = super::super::Gap { cause: super::super::GapCause::RingFull, count: 12 };
+        let alert = Alert { gap: Some(gap), trap: Trap::Unknown, ..samples::on_host() };
+        assert_eq!(sentence(&alert), "Coverage gap on node (web-1): records dropped because the ring was full (12)");
     }
 
     #[test]

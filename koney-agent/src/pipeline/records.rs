@@ -10,7 +10,7 @@ use tracing::{debug, error};
 
 use super::{Shared, repeats::Bursts, watch::Watch};
 use crate::{
-    alert::{self, Alert},
+    alert::{self, Alert, Gap},
     event::{Observation, decode},
     kernel::{Choice, Detector, Method, Ring, is_canary},
     workload::{Clock, Completer},
@@ -44,7 +44,8 @@ pub(super) async fn run(
             biased;
             _ = stopping.changed() => {
                 while watch.take(&mut stream) {}
-                watch.end_bursts(&mut stream, true);
+                watch.count(&mut stream);
+                watch.tell(&mut stream, true);
                 return;
             }
             _ = count.tick() => watch.count(&mut stream),
@@ -97,6 +98,11 @@ impl Stream {
         let alerts: Vec<_> = hits.iter().map(alert).collect();
         self.deliver(&alerts);
         self.bursts.begin(&seen, alerts);
+    }
+
+    pub(super) fn gap(&self, gap: Gap) {
+        let alert = alert::gap(gap, Clock.boot_ns(), &self.shared.host, Clock, self.method.name());
+        self.deliver(&[Arc::new(alert)]);
     }
 
     pub(super) fn deliver(&self, alerts: &[Arc<Alert>]) {

@@ -6,8 +6,9 @@ use koney_common::Counter;
 use tokio::{task::block_in_place, time::Instant};
 use tracing::{error, warn};
 
-use super::records::Stream;
+use super::{gaps::Gaps, records::Stream};
 use crate::{
+    alert::{Gap, GapCause},
     kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Ring},
     workload::Clock,
 };
@@ -25,6 +26,7 @@ pub(super) struct Watch {
     ring: Ring,
     attach: Choice,
     last: Counts,
+    gaps: Gaps,
     canary: Canary,
 }
 
@@ -33,7 +35,7 @@ pub(super) struct Watch {
 enum Canary {
     /// Its record came out.
     Seen,
-    /// Touched, with what the programs had seen before.
+    /// Touched, with how often the programs had seen it before.
     Touched { at: Instant, seen: u64 },
     /// Its record stayed away and no method fires.
     Blind { since: Instant },
@@ -41,7 +43,7 @@ enum Canary {
 
 impl Watch {
     pub(super) fn new(detector: Detector, ring: Ring, attach: Choice) -> Self {
-        Self { detector, ring, attach, last: Counts::default(), canary: Canary::Seen }
+        Self { detector, ring, attach, last: Counts::default(), gaps: Gaps::default(), canary: Canary::Seen }
     }
 
     /// Cancel safe.
@@ -70,7 +72,7 @@ impl Watch {
         if self.canary != Canary::Seen {
             return;
         }
-        let seen = self.last.get(Counter::Seen);
+        let seen = self.last.get(Counter::Canary);
         match self.detector.touch_canary() {
             Ok(()) => self.canary = Canary::Touched { at: Instant::now(), seen },
             Err(error) => warn!(%error, "the canary cannot be opened; whether detection works is unknown until it can"),
@@ -81,12 +83,14 @@ impl Watch {
     pub(super) fn count(&mut self, stream: &mut Stream) {
         match self.detector.counts() {
             Ok(counts) => {
-                tell_losses(stream.method, &self.last, &counts);
+                for gap in losses(stream.method, &self.last, &counts) {
+                    self.gaps.notice(gap.cause, gap.count);
+                }
                 self.last = counts;
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),
         }
-        self.end_bursts(stream, false);
+        self.tell(stream, false);
         match self.canary {
             Canary::Touched { at, seen } if at.elapsed() > CANARY_DEADLINE => self.overdue(stream, seen),
             Canary::Blind { since } if since.elapsed() > BLIND_RETRY => self.attach_again(stream),
@@ -94,21 +98,25 @@ impl Watch {
         }
     }
 
-    /// Tells what processes did again after their first access, once they have paused (or at once: `all`).
-    pub(super) fn end_bursts(&mut self, stream: &mut Stream, all: bool) {
+    /// Tells of gaps in coverage, and of what processes did again after their first access once they have paused; all of it where
+    /// the agent is about to end.
+    pub(super) fn tell(&mut self, stream: &mut Stream, all: bool) {
+        for gap in self.gaps.due(all) {
+            stream.gap(gap);
+        }
         let summaries = stream.bursts.end(self.detector.repeats(), Clock.boot_ns(), all);
         stream.deliver(&summaries);
     }
 
     /// The record may only be late: behind others, behind one whose writer was put to sleep, or dropped by a full ring. The programs
-    /// are at fault only where they have seen nothing at all since; anything else would let whoever floods the ring have the agent
+    /// are at fault only where they have not seen it; anything else would let whoever floods the ring have the agent
     /// detach itself.
     fn overdue(&mut self, stream: &mut Stream, seen_before: u64) {
         self.take(stream);
         if self.canary == Canary::Seen {
             return;
         }
-        if self.last.get(Counter::Seen) > seen_before {
+        if self.last.get(Counter::Canary) > seen_before {
             warn!("the canary's record is late: the ring is full, or a record in it is not finished; alerts may be late too");
             self.canary = Canary::Seen;
             return;
@@ -133,29 +141,33 @@ impl Watch {
             }
             Err(error) => {
                 error!(%error, "detection is blind");
+                self.gaps.notice(GapCause::Blind, 1);
                 self.canary = Canary::Blind { since: Instant::now() };
             }
         }
     }
 }
 
-fn tell_losses(method: Method, before: &Counts, now: &Counts) {
-    for (counter, cause) in [
-        (Counter::Dropped, "the ring was full: accesses came faster than they could be read"),
-        (Counter::ArmFailed, "the kernel's trap table is full or memory is short"),
-    ] {
-        let lost = now.get(counter).saturating_sub(before.get(counter));
-        if lost > 0 {
-            error!(lost, total = now.get(counter), counter = counter.name(), cause, "accesses may have gone unreported");
+/// Says what was lost since the last look, where it was lost.
+fn losses(method: Method, before: &Counts, now: &Counts) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    for (counter, cause) in [(Counter::Dropped, GapCause::RingFull), (Counter::ArmFailed, GapCause::NotArmed)] {
+        let count = now.get(counter).saturating_sub(before.get(counter));
+        if count > 0 {
+            error!(count, total = now.get(counter), cause = cause.text(), "accesses may have gone unreported");
+            gaps.push(Gap { cause, count });
         }
     }
-    let missed = now.missed.unwrap_or(0).saturating_sub(before.missed.unwrap_or(0));
-    if missed > 0 {
+    let count = now.missed.unwrap_or(0).saturating_sub(before.missed.unwrap_or(0));
+    if count > 0 {
         let remedy = match method {
             Method::Fentry => "boot with `bpf` in the lsm= list",
             Method::Lsm => "update the kernel to 6.2 or later",
             Method::Kprobe => "look for other BPF programs on this node that run for long",
         };
-        error!(missed, total = now.missed, remedy, "the kernel skipped the program: opens went unseen");
+        let cause = GapCause::ProgramSkipped;
+        error!(count, total = now.missed, cause = cause.text(), remedy, "accesses may have gone unreported");
+        gaps.push(Gap { cause, count });
     }
+    gaps
 }

@@ -11,12 +11,11 @@ use aya_ebpf::{
     helpers::{bpf_get_current_task, bpf_ktime_get_boot_ns},
 };
 use koney_common::{
-    Counter, Record, TrapKey,
+    Record, TrapKey,
     record::{CHECK_IDENTITY, OPERATION_OPEN, VERSION, valid},
 };
 
 use crate::{
-    counters::count,
     kernel::{KernelPtr, offset},
     maps::RECORDS,
 };
@@ -34,13 +33,12 @@ pub(crate) struct Access {
     pub(crate) nested: bool,
 }
 
-/// Writes the record into the ring, or counts that there was no room: then the answer is false.
+/// Writes the record into the ring; false where there was no room.
 ///
 /// The record is built in the ring's own memory: a per-CPU scratch buffer would be overwritten by whoever preempts this program.
 #[inline(always)]
 pub(crate) fn emit<C: EbpfContext>(ctx: &C, access: Access) -> bool {
     let Some(mut slot) = RECORDS.reserve(0) else {
-        count(Counter::Dropped);
         aya_log_ebpf::warn!(ctx, "ring full: access to trap {} dropped", access.trap);
         return false;
     };
@@ -49,7 +47,6 @@ pub(crate) fn emit<C: EbpfContext>(ctx: &C, access: Access) -> bool {
     let record: &mut Record = unsafe { &mut *slot.as_mut_ptr() };
     fill(record, access);
     slot.submit(0);
-    count(Counter::Emitted);
     aya_log_ebpf::debug!(ctx, "trap {} opened", access.trap);
     true
 }

@@ -68,6 +68,8 @@ impl Event {
 
     fn finding(&mut self, alert: &Alert, severity: Severity) {
         let sentence = sentence(alert);
+        let (finding_type, severity) =
+            if alert.gap.is_some() { ("KONEY_COVERAGE", Severity::Medium) } else { ("KONEY_ALERT", severity) };
         self.text("event.kind", "SECURITY_EVENT");
         self.text("event.type", "DETECTION_FINDING");
         self.text("event.name", "Detection finding event");
@@ -75,7 +77,7 @@ impl Event {
         self.text("event.version", "2025-07-18");
         self.text("event.id", alert.id.as_str());
         self.text("event.description", &sentence);
-        self.text("finding.type", "KONEY_ALERT");
+        self.text("finding.type", finding_type);
         self.text("finding.id", alert.id.as_str());
         self.text("finding.title", &sentence);
         self.text("finding.description", &sentence);
@@ -131,7 +133,13 @@ impl Event {
             self.text("koney.repeat_count", repeated.count.to_string());
         }
         self.maybe("koney.accessed_path", alert.accessed_path.as_deref());
-        self.text("koney.operation", alert.operation.as_str());
+        match alert.gap {
+            Some(gap) => {
+                self.text("koney.coverage.cause", gap.cause.name());
+                self.text("koney.coverage.count", gap.count.to_string());
+            }
+            None => self.text("koney.operation", alert.operation.as_str()),
+        }
         self.text("koney.detector", alert.detector);
         if let Some(process) = &alert.process {
             self.process_extras(process);
