@@ -22,7 +22,7 @@ mod ring;
 mod settings;
 mod workers;
 
-pub use arm::{ArmError, Armed, ArmedKey, Job};
+pub use arm::{ArmError, Armed, ArmedKey, Job, Outcome};
 pub use attach::CANARY_DEADLINE;
 pub use canary::is_canary;
 pub use counters::Counts;
@@ -32,4 +32,4 @@ pub use error::{Attempt, Attempts, KernelError};
 pub use method::{Choice, Method};
 pub use open::{OpenError, Stamp};
 pub use ring::Ring;
-pub use workers::{ArmPool, Outcome};
+pub use workers::ArmPool;
