@@ -2,6 +2,7 @@
 
 mod control;
 mod records;
+mod stream;
 mod supervise;
 mod watch;
 
@@ -23,6 +24,7 @@ use crate::{
     workload::Host,
 };
 
+use stream::Stream;
 use supervise::Supervisor;
 
 /// How long the sinks may take to empty their queues when the agent is told to stop.
@@ -89,7 +91,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let mut tasks = Supervisor::default();
     tasks.spawn("manifest", watcher.run());
     tasks.spawn("control", control::run(Arc::clone(&shared), snapshots, pool));
-    let records = tasks.spawn("record", records::run(Arc::clone(&shared), detector, ring, config.kernel.attach, stopped));
+    let stream = Stream::new(Arc::clone(&shared), detector.report().method.name());
+    let records = tasks.spawn("record", records::run(stream, detector, ring, config.kernel.attach, stopped));
 
     let ended = tokio::select! {
         () = stop.recv() => None,

@@ -6,7 +6,7 @@ use koney_common::Counter;
 use tokio::{task::block_in_place, time::Instant};
 use tracing::{error, warn};
 
-use super::records::Stream;
+use super::stream::Stream;
 use crate::kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Ring};
 
 /// Records per batch: the ring gets their space back together.
@@ -78,7 +78,7 @@ impl Watch {
     pub(super) fn count(&mut self, stream: &mut Stream) {
         match self.detector.counts() {
             Ok(counts) => {
-                tell_losses(stream.method, &self.last, &counts);
+                tell_losses(self.detector.report().method, &self.last, &counts);
                 self.last = counts;
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),
@@ -103,7 +103,7 @@ impl Watch {
             self.canary = Canary::Seen;
             return;
         }
-        error!(method = %stream.method, "the canary was opened and not seen: detection is blind; attaching again");
+        error!(method = stream.detector, "the canary was opened and not seen: detection is blind; attaching again");
         self.attach_again(stream);
     }
 
@@ -116,7 +116,7 @@ impl Watch {
         });
         match again {
             Ok(()) => {
-                stream.method = self.detector.report().method;
+                stream.detector = self.detector.report().method.name();
                 self.canary = Canary::Seen;
                 // The counts of another program start anew.
                 self.last.missed = None;
