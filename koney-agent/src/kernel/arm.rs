@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io,
     os::fd::{AsFd as _, BorrowedFd},
     path::PathBuf,
     sync::Mutex,
@@ -37,6 +38,12 @@ pub enum ArmError {
     /// The kernel could not take another key.
     #[error("has no room in the kernel's trap table")]
     Full,
+    /// Fanotify refuses the file.
+    #[error("cannot be marked for fanotify: {0}")]
+    Mark(io::Error),
+    /// Fanotify must not watch the file.
+    #[error("is on a {0} file system, whose server could hold up fanotify for every other decoy")]
+    Remote(&'static str),
     /// A map operation failed.
     #[error("the arming table cannot be used: {0}")]
     Map(#[from] MapError),

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use super::{
     environment::{Environment, Preemption},
     error::{Attempt, Attempts},
+    fanotify,
 };
 
 /// How a program is hung on `security_file_open`.
@@ -19,11 +20,13 @@ pub enum Method {
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The first that fires.
+    /// The first that fires, and fanotify where none does.
     #[default]
     Auto,
     /// This one or none.
     Only(Method),
+    /// No eBPF at all.
+    Fanotify,
 }
 
 impl Method {
@@ -62,6 +65,7 @@ impl Method {
 pub(super) fn order(choice: Choice, environment: &Environment) -> Vec<Method> {
     match choice {
         Choice::Only(method) => vec![method],
+        Choice::Fanotify => Vec::new(),
         Choice::Auto if environment.bpf_lsm == Some(false) => vec![Method::Fentry],
         // Where the list cannot be read, the canary will tell.
         Choice::Auto => vec![Method::Lsm, Method::Fentry],
@@ -89,7 +93,8 @@ impl FromStr for Choice {
             "auto" => Ok(Self::Auto),
             "lsm" => Ok(Self::Only(Method::Lsm)),
             "fentry" => Ok(Self::Only(Method::Fentry)),
-            other => Err(format!("unknown attach method `{}`, expected auto, lsm or fentry", other.escape_debug())),
+            fanotify::NAME => Ok(Self::Fanotify),
+            other => Err(format!("unknown attach method `{}`, expected auto, lsm, fentry or fanotify", other.escape_debug())),
         }
     }
 }
@@ -117,7 +122,8 @@ mod tests {
     #[test]
     fn choices_are_parsed_and_refused_by_name() {
         assert_eq!("lsm".parse(), Ok(Choice::Only(Method::Lsm)));
+        assert_eq!("fanotify".parse(), Ok(Choice::Fanotify));
         let refused = "kprobe2".parse::<Choice>().expect_err("no such method");
-        assert_eq!(refused, "unknown attach method `kprobe2`, expected auto, lsm or fentry");
+        assert_eq!(refused, "unknown attach method `kprobe2`, expected auto, lsm, fentry or fanotify");
     }
 }

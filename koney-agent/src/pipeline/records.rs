@@ -12,9 +12,9 @@ use super::{stream::Stream, watch::Watch};
 use crate::kernel::{Choice, Detector, Ring};
 
 /// Between two looks at the counters.
-const COUNT: Duration = Duration::from_secs(1);
+pub(super) const COUNT: Duration = Duration::from_secs(1);
 /// Between two touches of the canary.
-const CANARY: Duration = Duration::from_secs(30);
+pub(super) const CANARY: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(mut stream: Stream, detector: Detector, ring: Ring, attach: Choice, mut stopping: watch::Receiver<bool>) {
     let mut watch = Watch::new(detector, ring, attach);

@@ -7,8 +7,8 @@ use tracing::{debug, error};
 use super::Shared;
 use crate::{
     alert,
-    event::{Observation, decode},
-    kernel::is_canary,
+    event::{Check, Observation, Operation, decode},
+    kernel::{fanotify::Access, is_canary},
     workload::{Clock, Completer},
 };
 
@@ -25,6 +25,24 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(shared: Arc<Shared>, detector: &'static str) -> Self {
         Self { shared, detector, completer: Completer::default(), undecodable: 0, stale: 0 }
+    }
+
+    /// An event of fanotify: first of all who it was, for that is gone soon.
+    pub(super) fn event(&mut self, access: Access) {
+        let Access { boot_ns, pid, key, trap, path } = access;
+        let subject = self.completer.describe(pid);
+        self.access(Observation {
+            boot_ns,
+            operation: Operation::Open,
+            check: Check::Identity,
+            trap,
+            key,
+            generation: None,
+            nested: false,
+            open_flags: None,
+            path,
+            subject,
+        });
     }
 
     /// True for the canary's record.
