@@ -53,7 +53,8 @@ pub(crate) struct Run {
 /// How to attach.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Attach {
-    /// How to attach to the kernel: auto takes the first of lsm, fentry and kprobe that is seen to fire.
+    /// How to attach to the kernel: auto takes the first of lsm, fentry and kprobe that is seen to fire, and for `run` the degraded
+    /// fanotify where all are refused.
     #[arg(long, default_value = "auto", value_name = "METHOD")]
     attach: Choice,
     /// Have the kernel programs log what they do (with --log debug); for diagnosis.
@@ -109,6 +110,6 @@ mod tests {
     #[test]
     fn an_unknown_method_is_refused_with_the_known_ones() {
         let refused = parse(&["probe", "--attach", "magic"]).expect_err("no such method").to_string();
-        assert!(refused.contains("unknown attach method `magic`, expected auto, lsm, fentry or kprobe"), "{refused}");
+        assert!(refused.contains("unknown attach method `magic`, expected auto, lsm, fentry, kprobe or fanotify"), "{refused}");
     }
 }

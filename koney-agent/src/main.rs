@@ -6,7 +6,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser as _, error::ErrorKind};
 use koney_agent::{
-    kernel::{Detector, KernelError, Options},
+    kernel::{Choice, Detector, KernelError, Options, fanotify},
     pipeline::{self, RunError},
     sink,
 };
@@ -49,11 +49,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Attaches, sees the canary, and goes away again.
+/// Attaches, sees the canary, and goes away again. Fanotify is no answer unless it was asked for: it is less than what koney promises.
 fn probe(options: Options) -> Result<(), RunError> {
-    let (detector, _ring) =
-        Detector::start(options).inspect_err(|error| cli::say(&format!("detection is not possible here: {error}")))?;
-    cli::say(&format!("detection is possible here: {}", detector.report()));
+    let found = match options.attach {
+        Choice::Fanotify => fanotify::Detector::start().map(|detector| detector.report()).map_err(KernelError::from),
+        _ => Detector::start(options).map(|(detector, _ring)| detector.report().to_string()),
+    };
+    match found {
+        Ok(report) => cli::say(&format!("detection is possible here: {report}")),
+        Err(error) => {
+            cli::say(&format!("detection is not possible here: {error}"));
+            if options.attach == Choice::Auto && fanotify::Detector::start().is_ok() {
+                cli::say(&format!("`koney-agent run` keeps watch by fanotify instead, degraded: {}", fanotify::LIMITS));
+            }
+            return Err(error.into());
+        }
+    }
     Ok(())
 }
 
@@ -66,10 +77,11 @@ fn say_usage(usage: &clap::Error) -> ExitCode {
     }
 }
 
-const fn code(failure: &RunError) -> u8 {
+fn code(failure: &RunError) -> u8 {
     match failure {
         RunError::Manifests(_) => CONFIG,
         RunError::Kernel(KernelError::NoPrivilege { .. }) => NO_PERMISSION,
+        RunError::Kernel(KernelError::Fanotify(refused)) if refused.is_permission() => NO_PERMISSION,
         RunError::Kernel(_) => UNAVAILABLE,
         RunError::Stdout(_) | RunError::Signals(_) | RunError::TaskEnded(_) => SOFTWARE,
     }

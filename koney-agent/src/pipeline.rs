@@ -1,9 +1,11 @@
 //! The wiring, and nothing else: records flow from the kernel to the sinks, policies and sinks flow the other way.
 
 mod control;
+mod events;
 mod gaps;
 mod records;
 mod repeats;
+mod stream;
 mod supervise;
 mod watch;
 
@@ -19,12 +21,13 @@ use tracing::{info, warn};
 
 use crate::{
     cluster::manifests::{FolderError, Watcher},
-    kernel::{Detector, KernelError, Options},
+    kernel::{Choice, Detection, KernelError, Options, fanotify},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::Host,
 };
 
+use stream::Stream;
 use supervise::Supervisor;
 
 /// How long the sinks may take to empty their queues when the agent is told to stop.
@@ -85,22 +88,22 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let shared = Arc::new(Shared { table: Mutex::default(), sinks, host: Host::read(config.node_name) });
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
-    let (detector, ring) = Detector::start(config.kernel)?;
-    let pool = detector.pool();
+    let detection = Detection::start(config.kernel)?;
+    let pool = detection.pool();
     let (stopping, stopped) = channel::channel(false);
     let mut tasks = Supervisor::default();
     tasks.spawn("manifest", watcher.run());
     tasks.spawn("control", control::run(Arc::clone(&shared), snapshots, pool));
-    let records = tasks.spawn("record", records::run(Arc::clone(&shared), detector, ring, config.kernel.attach, stopped));
+    let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, config.kernel.attach, stopped));
 
     let ended = tokio::select! {
         () = stop.recv() => None,
         name = tasks.first_to_end() => Some(name),
     };
-    // The record task reads the ring once more before it ends; the sinks then have all there is.
+    // The record task reads once more what there is before it ends; the sinks then have it all.
     stopping.send_replace(true);
     if timeout(FLUSH, records.wait()).await.is_err() {
-        warn!("records are still coming; the rest of the ring is left behind");
+        warn!("accesses are still coming; the rest is left behind");
     }
     tasks.abort();
     for leftover in shared.sinks.shutdown(FLUSH).await {
@@ -108,4 +111,16 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     }
     info!("stopped");
     ended.map_or(Ok(()), |name| Err(RunError::TaskEnded(name)))
+}
+
+/// The only place where it matters which detector it is.
+async fn detect(shared: Arc<Shared>, detection: Detection, attach: Choice, stopped: channel::Receiver<bool>) {
+    match detection {
+        Detection::Ebpf(both) => {
+            let (detector, ring) = *both;
+            let stream = Stream::new(shared, detector.report().method.name());
+            records::run(stream, detector, ring, attach, stopped).await;
+        }
+        Detection::Fanotify(detector) => events::run(Stream::new(shared, fanotify::NAME), *detector, stopped).await,
+    }
 }

@@ -4,7 +4,8 @@
 /// share one `s_dev`.
 ///
 /// `device` is `super_block.s_dev` in the kernel's encoding (major << 20 | minor, `include/linux/kdev_t.h`), which is not what
-/// `stat` reports; keys are therefore entered by the kernel program when the agent opens the file, never computed from `stat`.
+/// `stat` reports; keys are therefore entered by the kernel program when the agent opens the file, never computed from `stat`. Only
+/// where no program runs, both sides of the comparison are `stat`'s numbers (`koney-agent/src/kernel/fanotify/marks.rs`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(C)]
 pub struct TrapKey {

@@ -95,6 +95,12 @@ impl Agent {
             .with_context(|| format!("{} of {count} alert lines; the agent's log:\n{}", self.alerts.get().len(), self.log()))
     }
 
+    /// The alert lines so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.alerts.get()
+    }
+
     /// How many alert lines there are so far.
     #[must_use]
     pub fn alert_count(&self) -> usize {
@@ -122,6 +128,11 @@ impl Agent {
                 .then_some(())
         };
         until(frozen).await.context("the agent does not freeze")
+    }
+
+    /// Lets a frozen agent go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT).map(drop)
     }
 
     /// Sends SIGTERM, also to a frozen agent, and waits for the end.

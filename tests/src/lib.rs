@@ -5,5 +5,6 @@ mod certificate;
 pub mod ingest;
 pub mod kernel;
 pub mod manifests;
+pub mod resident;
 pub mod schema;
 pub mod stage;

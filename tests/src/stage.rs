@@ -64,7 +64,12 @@ impl Stage {
 
     /// Starts the agent on the stage's manifests.
     pub fn start(&self) -> Result<Agent> {
-        Agent::start(&agent::program()?, &self.manifests, &[])
+        self.start_with(&[])
+    }
+
+    /// Starts the agent with further arguments.
+    pub fn start_with(&self, arguments: &[&str]) -> Result<Agent> {
+        Agent::start(&agent::program()?, &self.manifests, arguments)
     }
 
     /// Starts the agent and waits until so many traps are armed, all there are.

@@ -119,7 +119,11 @@ pub enum GapCause {
     ProgramSkipped,
     /// The kernel could not take a key.
     NotArmed,
-    /// No program fires.
+    /// fanotify's queue was full; it does not tell how many events that cost.
+    QueueFull,
+    /// The kernel could not open a decoy for the agent's event.
+    NotOpened,
+    /// Nothing sees opens any more.
     Blind,
 }
 
@@ -160,6 +164,8 @@ impl GapCause {
             Self::RingFull => "ring-full",
             Self::ProgramSkipped => "program-skipped",
             Self::NotArmed => "not-armed",
+            Self::QueueFull => "queue-full",
+            Self::NotOpened => "not-opened",
             Self::Blind => "blind",
         }
     }
@@ -171,7 +177,9 @@ impl GapCause {
             Self::RingFull => "records dropped because the ring was full",
             Self::ProgramSkipped => "opens not seen because the kernel skipped the program",
             Self::NotArmed => "files not armed because the kernel's trap table was full or memory short",
-            Self::Blind => "no program in the kernel sees opens any more",
+            Self::QueueFull => "times that fanotify's queue was full and events were dropped",
+            Self::NotOpened => "events dropped because descriptors or memory were short",
+            Self::Blind => "opens are not seen any more",
         }
     }
 }

@@ -4,8 +4,9 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io,
     os::fd::{AsFd as _, BorrowedFd},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Mutex,
 };
 
@@ -37,6 +38,12 @@ pub enum ArmError {
     /// The kernel could not take another key.
     #[error("has no room in the kernel's trap table")]
     Full,
+    /// Fanotify refuses the file.
+    #[error("cannot be marked for fanotify: {0}")]
+    Mark(io::Error),
+    /// Fanotify must not watch the file.
+    #[error("is on a {0} file system, whose server could hold up fanotify for every other decoy")]
+    Remote(&'static str),
     /// A map operation failed.
     #[error("the arming table cannot be used: {0}")]
     Map(#[from] MapError),
@@ -71,6 +78,17 @@ pub struct ArmedKey {
     pub generation: u32,
 }
 
+/// What came of one job.
+pub type Outcome = Result<Armed, ArmError>;
+
+/// Makes a detector watch a file, and stop watching it.
+pub(super) trait Arm: Send + Sync {
+    /// Watches the file at a path in the agent's own root. Blocks as long as the file system does.
+    fn arm(&self, job: &Job) -> Outcome;
+    /// Nobody wants this key any more. Unknown keys are no error: what is gone is gone.
+    fn disarm(&self, key: TrapKey);
+}
+
 /// The one that enters and removes keys.
 pub(super) struct Armory {
     gate: Gate,
@@ -89,16 +107,6 @@ impl Armory {
     pub(super) fn new(gate: Gate, requests: HashMap<MapData, u32, Request>, table: HashMap<MapData, Key, Entry>) -> Self {
         let traps = Traps { table, keys: HashSet::new(), slots: BTreeMap::new() };
         Self { gate, requests: Mutex::new(requests), traps: Mutex::new(traps) }
-    }
-
-    /// Arms the file at `path` in the agent's own root. Blocks as long as the file system does.
-    pub(super) fn arm(&self, trap: u32, path: &Path, known: Option<&Armed>) -> Result<Armed, ArmError> {
-        let root = open::own_root().map_err(OpenError::Io)?;
-        let found = open::resolve(root, path)?;
-        if let Some(known) = known.filter(|known| known.stamp == found.stamp && self.has(&known.keys)) {
-            return Ok(known.clone());
-        }
-        Ok(Armed { keys: self.arm_found(trap, found.file.as_fd())?, stamp: found.stamp })
     }
 
     /// Arms the file behind an `O_PATH` (or any other) descriptor.
@@ -146,9 +154,19 @@ impl Armory {
         let traps = lock(&self.traps);
         keys.iter().all(|armed| traps.table.get(&Key(armed.key), 0).is_ok())
     }
+}
 
-    /// Removes a key. Unknown keys are no error: what is gone is gone.
-    pub(super) fn disarm(&self, key: TrapKey) {
+impl Arm for Armory {
+    fn arm(&self, job: &Job) -> Outcome {
+        let root = open::own_root().map_err(OpenError::Io)?;
+        let found = open::resolve(root, &job.path)?;
+        if let Some(known) = job.known.as_ref().filter(|known| known.stamp == found.stamp && self.has(&known.keys)) {
+            return Ok(known.clone());
+        }
+        Ok(Armed { keys: self.arm_found(job.trap, found.file.as_fd())?, stamp: found.stamp })
+    }
+
+    fn disarm(&self, key: TrapKey) {
         let mut traps = lock(&self.traps);
         if let Err(error) = traps.table.remove(&Key(key)) {
             tracing::debug!(%error, "the key was gone already");

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
 };
 
 use koney_common::identity::CANARY_TRAP;
@@ -26,6 +26,11 @@ impl Canary {
     /// Arms the file, which already needs a program that fires.
     pub(super) fn arm(&self, armory: &Armory) -> Result<(), ArmError> {
         armory.arm_found(CANARY_TRAP, self.file.as_fd()).map(drop)
+    }
+
+    /// The file, for a detector that marks it.
+    pub(super) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Touches the file; its record must follow.

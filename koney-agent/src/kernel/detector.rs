@@ -58,6 +58,7 @@ pub struct Report {
 /// eBPF detection, attached and seen to fire.
 pub struct Detector {
     programs: Programs,
+    armory: Arc<Armory>,
     pool: ArmPool,
     counters: PerCpuArray<MapData, u64>,
     canary: Canary,
@@ -93,8 +94,8 @@ impl Detector {
         let degraded = method.degraded(&environment);
         let report = Report { environment, method, failed, degraded };
         report.log();
-        let pool = ArmPool::new(armory);
-        Ok((Self { programs, pool, counters, canary, repeats, report, _maps: [gate_map, ring_map] }, ring))
+        let pool = ArmPool::new(Arc::<Armory>::clone(&armory));
+        Ok((Self { programs, armory, pool, counters, canary, repeats, report, _maps: [gate_map, ring_map] }, ring))
     }
 
     /// What is attached.
@@ -128,13 +129,13 @@ impl Detector {
     ///
     /// Records of accesses that come out of the ring meanwhile go to `each`.
     pub fn reattach(&mut self, choice: Choice, ring: &mut Ring, each: impl FnMut(&[u8])) -> Result<(), KernelError> {
-        let Self { programs, pool, canary, report, .. } = self;
+        let Self { programs, armory, canary, report, .. } = self;
         // The program answers an arming open at once, whatever the ring is doing: where it does, only the canary's key was gone.
-        if canary.arm(pool.armory()).is_ok() {
+        if canary.arm(armory).is_ok() {
             info!(method = %report.method, "the program still sees; the canary is armed again");
             return Ok(());
         }
-        let (method, failed) = attach_first(choice, &report.environment, programs, pool.armory(), canary, ring, each)?;
+        let (method, failed) = attach_first(choice, &report.environment, programs, armory, canary, ring, each)?;
         report.method = method;
         report.failed = failed;
         report.degraded = method.degraded(&report.environment);

@@ -4,9 +4,9 @@ use std::{fmt, io};
 
 use thiserror::Error;
 
-use super::{btf::BtfError, method::Method};
+use super::{btf::BtfError, fanotify::FanotifyError, method::Method};
 
-/// No detection by eBPF.
+/// No detection.
 #[derive(Debug, Error)]
 pub enum KernelError {
     /// The binary was built without the kernel programs.
@@ -50,6 +50,17 @@ pub enum KernelError {
          programs, or LSM programs with `bpf` in the lsm= list: inside a sandbox or a locked-down kernel, run it on the node itself"
     )]
     NoMethod(Attempts),
+    /// There is no detection by fanotify, which was asked for.
+    #[error(transparent)]
+    Fanotify(#[from] FanotifyError),
+    /// Neither eBPF nor fanotify.
+    #[error("{ebpf}; {fanotify}")]
+    Neither {
+        /// Why there is no detection by eBPF.
+        ebpf: Box<KernelError>,
+        /// Why fanotify cannot keep watch instead.
+        fanotify: FanotifyError,
+    },
 }
 
 /// One method that was tried.

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use super::{
     environment::{Environment, Preemption},
     error::{Attempt, Attempts},
+    fanotify,
 };
 
 /// How a program is hung on `security_file_open`.
@@ -21,11 +22,13 @@ pub enum Method {
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The first that fires.
+    /// The first that fires, and fanotify where none does.
     #[default]
     Auto,
     /// This one or none.
     Only(Method),
+    /// No eBPF at all.
+    Fanotify,
 }
 
 impl Method {
@@ -67,6 +70,7 @@ impl Method {
 pub(super) fn order(choice: Choice, environment: &Environment) -> Vec<Method> {
     let order = match (choice, environment.preemption) {
         (Choice::Only(method), _) => return vec![method],
+        (Choice::Fanotify, _) => return Vec::new(),
         (Choice::Auto, Preemption::None) => [Method::Lsm, Method::Fentry, Method::Kprobe],
         (Choice::Auto, Preemption::Full | Preemption::Unknown) => [Method::Lsm, Method::Kprobe, Method::Fentry],
     };
@@ -110,7 +114,10 @@ impl FromStr for Choice {
             "lsm" => Ok(Self::Only(Method::Lsm)),
             "fentry" => Ok(Self::Only(Method::Fentry)),
             "kprobe" => Ok(Self::Only(Method::Kprobe)),
-            other => Err(format!("unknown attach method `{}`, expected auto, lsm, fentry or kprobe", other.escape_debug())),
+            fanotify::NAME => Ok(Self::Fanotify),
+            other => {
+                Err(format!("unknown attach method `{}`, expected auto, lsm, fentry, kprobe or fanotify", other.escape_debug()))
+            }
         }
     }
 }
@@ -149,7 +156,8 @@ mod tests {
     #[test]
     fn choices_are_parsed_and_refused_by_name() {
         assert_eq!("lsm".parse(), Ok(Choice::Only(Method::Lsm)));
+        assert_eq!("fanotify".parse(), Ok(Choice::Fanotify));
         let refused = "kprobe2".parse::<Choice>().expect_err("no such method");
-        assert_eq!(refused, "unknown attach method `kprobe2`, expected auto, lsm, fentry or kprobe");
+        assert_eq!(refused, "unknown attach method `kprobe2`, expected auto, lsm, fentry, kprobe or fanotify");
     }
 }

@@ -1,4 +1,5 @@
-//! The kernel side, from the agent: takes paths to arm, gives raw records, counters and a report of what is attached.
+//! The kernel side, from the agent: takes paths to arm, gives raw records (or, degraded, events), counters and a
+//! report of what is attached.
 //!
 //! Knows nothing of Kubernetes or alerts. The only room with `unsafe`.
 
@@ -7,10 +8,12 @@ mod attach;
 pub mod btf;
 mod canary;
 mod counters;
+mod detection;
 mod detector;
 mod diagnostics;
 mod environment;
 mod error;
+pub mod fanotify;
 mod gate;
 mod load;
 mod method;
@@ -23,10 +26,11 @@ mod ring;
 mod settings;
 mod workers;
 
-pub use arm::{ArmError, Armed, ArmedKey, Job};
+pub use arm::{ArmError, Armed, ArmedKey, Job, Outcome};
 pub use attach::CANARY_DEADLINE;
 pub use canary::is_canary;
 pub use counters::Counts;
+pub use detection::Detection;
 pub use detector::{Detector, Options, Report};
 pub use environment::{Environment, Preemption};
 pub use error::{Attempt, Attempts, KernelError};
@@ -34,4 +38,4 @@ pub use method::{Choice, Method};
 pub use open::{OpenError, Stamp};
 pub use repeats::RepeatsTable;
 pub use ring::Ring;
-pub use workers::{ArmPool, Outcome};
+pub use workers::ArmPool;

@@ -14,18 +14,15 @@ use koney_common::TrapKey;
 use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
-use super::arm::{ArmError, Armed, Armory, Job};
+use super::arm::{Arm, ArmError, Job, Outcome};
 
 /// How long one path may take.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// What came of one job.
-pub type Outcome = Result<Armed, ArmError>;
-
 /// Arms paths off the runtime's threads, and disarms keys.
 #[derive(Clone)]
 pub struct ArmPool {
-    armory: Arc<Armory>,
+    armory: Arc<dyn Arm>,
     busy: Busy,
 }
 
@@ -34,7 +31,7 @@ pub struct ArmPool {
 struct Busy(Arc<Mutex<HashSet<PathBuf>>>);
 
 impl ArmPool {
-    pub(super) fn new(armory: Arc<Armory>) -> Self {
+    pub(super) fn new(armory: Arc<dyn Arm>) -> Self {
         Self { armory, busy: Busy::default() }
     }
 
@@ -43,10 +40,6 @@ impl ArmPool {
         for key in keys {
             self.armory.disarm(*key);
         }
-    }
-
-    pub(super) fn armory(&self) -> &Armory {
-        &self.armory
     }
 
     /// Arms each path; one outcome per job, in their order. A path that hangs is given up after some seconds.
@@ -85,7 +78,7 @@ impl ArmPool {
 
     fn one(&self, job: &Job) -> Outcome {
         let _at = self.busy.enter(&job.path).ok_or(ArmError::Unreachable)?;
-        self.armory.arm(job.trap, &job.path, job.known.as_ref())
+        self.armory.arm(job)
     }
 }
 

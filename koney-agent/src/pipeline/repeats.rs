@@ -32,8 +32,10 @@ pub(super) struct Bursts {
 
 impl Bursts {
     /// Notes what was told of a first access.
-    pub(super) fn begin(&mut self, seen: &Observation, alerts: Vec<Arc<Alert>>) {
-        let key = key(seen);
+    pub(super) fn begin(&mut self, key: RepeatsKey, alerts: Vec<Arc<Alert>>) {
+        if alerts.is_empty() {
+            return;
+        }
         if self.firsts.insert(key, alerts).is_none() {
             self.order.push_back(key);
         }
@@ -77,7 +79,7 @@ impl Bursts {
 }
 
 /// The key under which the kernel counts what follows.
-fn key(seen: &Observation) -> RepeatsKey {
+pub(super) fn key(seen: &Observation) -> RepeatsKey {
     RepeatsKey {
         file: seen.key,
         start_time_ns: seen.subject.start_ns.unwrap_or(0),
@@ -111,11 +113,9 @@ mod tests {
     fn what_is_kept_for_summaries_is_bounded() {
         let mut bursts = Bursts::default();
         let key = |pid: u32| RepeatsKey { init_pid: pid, ..RepeatsKey::default() };
+        let alert = Arc::new(crate::alert::samples::on_host());
         for pid in 0..5000 {
-            let mut seen = crate::alert::build::tests::observation();
-            seen.subject.init_pid = pid;
-            seen.key = koney_common::TrapKey::default();
-            bursts.begin(&seen, Vec::new());
+            bursts.begin(key(pid), vec![Arc::clone(&alert)]);
         }
         assert_eq!((bursts.firsts.len(), bursts.order.len()), (KEPT, KEPT));
         assert!(!bursts.firsts.contains_key(&key(0)) && bursts.firsts.contains_key(&key(4999)));

@@ -6,7 +6,7 @@ use koney_common::Counter;
 use tokio::{task::block_in_place, time::Instant};
 use tracing::{error, warn};
 
-use super::{gaps::Gaps, records::Stream};
+use super::{gaps::Gaps, stream::Stream};
 use crate::{
     alert::{Gap, GapCause},
     kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Ring},
@@ -83,7 +83,7 @@ impl Watch {
     pub(super) fn count(&mut self, stream: &mut Stream) {
         match self.detector.counts() {
             Ok(counts) => {
-                for gap in losses(stream.method, &self.last, &counts) {
+                for gap in losses(self.detector.report().method, &self.last, &counts) {
                     self.gaps.notice(gap.cause, gap.count);
                 }
                 self.last = counts;
@@ -101,9 +101,7 @@ impl Watch {
     /// Tells of gaps in coverage, and of what processes did again after their first access once they have paused; all of it where
     /// the agent is about to end.
     pub(super) fn tell(&mut self, stream: &mut Stream, all: bool) {
-        for gap in self.gaps.due(all) {
-            stream.gap(gap);
-        }
+        stream.gaps(self.gaps.due(all));
         let summaries = stream.bursts.end(self.detector.repeats(), Clock.boot_ns(), all);
         stream.deliver(&summaries);
     }
@@ -121,7 +119,7 @@ impl Watch {
             self.canary = Canary::Seen;
             return;
         }
-        error!(method = %stream.method, "the canary was opened and not seen: detection is blind; attaching again");
+        error!(method = stream.detector, "the canary was opened and not seen: detection is blind; attaching again");
         self.attach_again(stream);
     }
 
@@ -134,7 +132,7 @@ impl Watch {
         });
         match again {
             Ok(()) => {
-                stream.method = self.detector.report().method;
+                stream.detector = self.detector.report().method.name();
                 self.canary = Canary::Seen;
                 // The counts of another program start anew.
                 self.last.missed = None;

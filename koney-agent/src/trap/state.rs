@@ -26,7 +26,7 @@ impl State {
         match error {
             ArmError::Open(OpenError::Missing) => Self::Missing,
             ArmError::Unreachable => Self::Unreachable,
-            ArmError::Open(OpenError::NotRegular(_)) => Self::Unsupported(error.to_string()),
+            ArmError::Open(OpenError::NotRegular(_)) | ArmError::Remote(_) => Self::Unsupported(error.to_string()),
             other => Self::Failed(other.to_string()),
         }
     }
@@ -48,7 +48,7 @@ impl State {
             Self::Pending | Self::Armed => "",
             Self::Missing => "create the file (koney does not plant decoys); it is armed when it appears",
             Self::Unreachable => "check the file system; it is tried again",
-            Self::Unsupported(_) => "put a regular file there; it is tried again",
+            Self::Unsupported(_) => "put a regular file there, for fanotify on a local file system; it is tried again",
             Self::Failed(_) => "see the reason (files of others need CAP_DAC_READ_SEARCH); it is tried again",
         }
     }

@@ -12,6 +12,7 @@ use std::{
 
 use procfs::process::Process;
 
+use super::describe;
 use crate::event::{Subject, arguments};
 
 /// Longest text taken from `/proc`, as long as the record's own.
@@ -70,6 +71,24 @@ impl Completer {
         subject.cwd = subject.cwd.take().or(answer.cwd);
     }
 
+    /// All that `/proc` tells of a process of which only the number is known; where it has ended, nothing.
+    ///
+    /// Nobody vouches that the number is still that of the same process. What goes with the process's memory is read first: the rest is
+    /// there until its parent has heard of its end.
+    pub fn describe(&mut self, pid: Option<u32>) -> Subject {
+        let mut subject = Subject { pid, ..Subject::default() };
+        // Of no use but to tell alerts apart: the number counts in the agent's pid namespace.
+        (subject.init_pid, subject.init_tid) = (pid.unwrap_or(0), pid.unwrap_or(0));
+        // The handle stays with this process: nothing below can be another one's.
+        let process = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(|pid| Process::new(pid).ok());
+        if let Some(process) = process {
+            describe::running(&process, &mut subject);
+            self.complete(&mut subject);
+            describe::ended(&process, &mut subject);
+        }
+        subject
+    }
+
     fn may_wait(&mut self) -> bool {
         let (started, spent) = self.window.get_or_insert_with(|| (Instant::now(), Duration::ZERO));
         if started.elapsed() > Duration::from_secs(1) {
@@ -115,8 +134,7 @@ impl Helper {
 fn answer(question: &Question) -> Answer {
     let Ok(process) = Process::new(question.pid) else { return Answer::default() };
     // Field 22 of /proc/PID/stat is the start in clock ticks (`fs/proc/array.c`, `do_task_stat`).
-    let tick = 1_000_000_000 / procfs::ticks_per_second();
-    if process.stat().map(|stat| stat.starttime).ok() != Some(question.start_ns / tick) {
+    if process.stat().map(|stat| stat.starttime).ok() != Some(question.start_ns / describe::tick_ns()) {
         return Answer::default();
     }
     Answer {

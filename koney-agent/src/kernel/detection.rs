@@ -1,0 +1,71 @@
+//! Which detector keeps watch: eBPF, or fanotify where eBPF is refused.
+
+use tracing::{error, warn};
+
+use super::{
+    detector::{Detector, Options},
+    error::KernelError,
+    fanotify,
+    method::Choice,
+    ring::Ring,
+    workers::ArmPool,
+};
+
+/// A detector that was seen to work.
+pub enum Detection {
+    /// The kernel programs, and the ring of their records.
+    Ebpf(Box<(Detector, Ring)>),
+    /// Fanotify, which is degraded.
+    Fanotify(Box<fanotify::Detector>),
+}
+
+impl Detection {
+    /// Starts the detector that the user chose; with `auto`, fanotify where eBPF is refused. Must be called inside a tokio runtime.
+    pub fn start(options: Options) -> Result<Self, KernelError> {
+        let found = match options.attach {
+            Choice::Fanotify => Self::fanotify()?,
+            Choice::Only(_) => Self::ebpf(options)?,
+            Choice::Auto => match Self::ebpf(options) {
+                // Fanotify needs more privilege than what is missing here.
+                Err(refused) if !matches!(refused, KernelError::NoPrivilege { .. }) => Self::instead_of(refused)?,
+                answer => answer?,
+            },
+        };
+        if let Self::Fanotify(detector) = &found {
+            detector.log();
+        }
+        Ok(found)
+    }
+
+    /// What arms and disarms, for the task that knows the traps.
+    #[must_use]
+    pub fn pool(&self) -> ArmPool {
+        match self {
+            Self::Ebpf(both) => both.0.pool(),
+            Self::Fanotify(detector) => detector.pool(),
+        }
+    }
+
+    fn ebpf(options: Options) -> Result<Self, KernelError> {
+        Ok(Self::Ebpf(Box::new(Detector::start(options)?)))
+    }
+
+    fn fanotify() -> Result<Self, KernelError> {
+        Ok(Self::Fanotify(Box::new(fanotify::Detector::start()?)))
+    }
+
+    fn instead_of(refused: KernelError) -> Result<Self, KernelError> {
+        match fanotify::Detector::start() {
+            Ok(detector) => {
+                if matches!(refused, KernelError::NoObject) {
+                    // No kernel has refused anything: this agent was built wrongly, and is worse than it need be on every one.
+                    error!(reason = %refused, "no detection by eBPF; fanotify keeps watch instead");
+                } else {
+                    warn!(reason = %refused, "no detection by eBPF; fanotify keeps watch instead");
+                }
+                Ok(Self::Fanotify(Box::new(detector)))
+            }
+            Err(fanotify) => Err(KernelError::Neither { ebpf: Box::new(refused), fanotify }),
+        }
+    }
+}
