@@ -5,9 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use koney_agent::{
     cluster::DEFAULT_NAMESPACE,
+    doctor::Request,
     kernel::{Choice, Options},
     pipeline::Config,
 };
@@ -20,9 +21,9 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Least important messages to log to standard error: error, warn, info, debug or trace.
-    #[arg(long, global = true, default_value = "info", env = "KONEY_LOG", value_name = "LEVEL")]
-    pub(crate) log: LevelFilter,
+    /// Least important messages to log to standard error: error, warn, info, debug or trace [default: info; for doctor error]
+    #[arg(long, global = true, env = "KONEY_LOG", value_name = "LEVEL")]
+    log: Option<LevelFilter>,
 }
 
 /// The commands.
@@ -32,6 +33,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Say whether this kernel allows detection: attach, see a file of the agent's own being opened, and go away again.
     Probe(Attach),
+    /// Say what this machine offers, what was tried, what will be used, what is missing and how to mend it.
+    ///
+    /// Exits 0 where detection is possible in full, 1 where it is possible but degraded, 69 where it is not possible, and 77 where it
+    /// is privilege that lacks.
+    Doctor(Doctor),
 }
 
 /// `run`.
@@ -50,6 +56,29 @@ pub(crate) struct Run {
     attach: Attach,
 }
 
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Folder of manifests to look at as well.
+    #[arg(long, value_name = "DIR")]
+    manifests: Option<PathBuf>,
+    /// The agent's namespace: sinks and Secrets of any other are ignored.
+    #[arg(long, default_value = DEFAULT_NAMESPACE, env = "KONEY_NAMESPACE")]
+    namespace: String,
+    /// Form of the answer.
+    #[arg(short, long, default_value = "text", value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+/// Form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table for people.
+    Text,
+    /// One JSON object for programs.
+    Json,
+}
+
 /// How to attach.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Attach {
@@ -60,6 +89,22 @@ pub(crate) struct Attach {
     /// Have the kernel programs log what they do (with --log debug); for diagnosis.
     #[arg(long)]
     kernel_log: bool,
+}
+
+impl Cli {
+    /// A diagnosis tells on standard output all that the log would.
+    pub(crate) fn level(&self) -> LevelFilter {
+        self.log.unwrap_or(match self.command {
+            Command::Run(_) | Command::Probe(_) => LevelFilter::INFO,
+            Command::Doctor(_) => LevelFilter::ERROR,
+        })
+    }
+}
+
+impl Doctor {
+    pub(crate) fn request(self) -> Request {
+        Request { manifests: self.manifests, namespace: self.namespace }
+    }
 }
 
 impl Run {
@@ -105,6 +150,15 @@ mod tests {
         let config = run.config();
         assert_eq!(config.namespace, "koney-system");
         assert_eq!(config.kernel.attach, Choice::Auto);
+    }
+
+    #[test]
+    fn a_diagnosis_is_quiet_unless_asked() {
+        assert_eq!(parse(&["doctor"]).expect("must parse").level(), LevelFilter::ERROR);
+        assert_eq!(parse(&["probe"]).expect("must parse").level(), LevelFilter::INFO);
+        assert_eq!(parse(&["doctor", "-o", "json", "--log", "debug"]).expect("must parse").level(), LevelFilter::DEBUG);
+        let refused = parse(&["doctor", "-o", "yaml"]).expect_err("no such form").to_string();
+        assert!(refused.contains("[possible values: text, json]"), "{refused}");
     }
 
     #[test]

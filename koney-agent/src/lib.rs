@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod cluster;
+pub mod doctor;
 pub mod event;
 pub mod kernel;
 pub mod pipeline;

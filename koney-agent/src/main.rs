@@ -6,14 +6,17 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser as _, error::ErrorKind};
 use koney_agent::{
+    doctor::{self, Verdict},
     kernel::{Choice, Detector, KernelError, Options, fanotify},
     pipeline::{self, RunError},
     sink,
 };
 use tracing::error;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Doctor, Output};
 
+/// `doctor`: usable, and something is lost.
+const DEGRADED: u8 = 1;
 /// Exit codes of `sysexits.h`.
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return say_usage(&usage),
     };
-    cli::start_log(cli.log);
+    cli::start_log(cli.level());
     sink::install_crypto_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -35,18 +38,16 @@ fn main() -> ExitCode {
             return ExitCode::from(SOFTWARE);
         }
     };
-    let result = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         match cli.command {
-            Command::Run(run) => pipeline::run(run.config()).await.inspect_err(|failure| error!("{failure}")),
-            Command::Probe(attach) => probe(attach.options()),
+            Command::Run(run) => code_of(&pipeline::run(run.config()).await.inspect_err(|failure| error!("{failure}"))),
+            Command::Probe(attach) => code_of(&probe(attach.options())),
+            Command::Doctor(doctor) => diagnose(doctor),
         }
     });
     // A thread that hangs in a dead file system must not keep the agent from ending.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => ExitCode::from(code(&failure)),
-    }
+    ExitCode::from(ended)
 }
 
 /// Attaches, sees the canary, and goes away again. Fanotify is no answer unless it was asked for: it is less than what koney promises.
@@ -68,6 +69,22 @@ fn probe(options: Options) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Looks at everything and stays nowhere.
+fn diagnose(doctor: Doctor) -> u8 {
+    let output = doctor.output;
+    let report = doctor::examine(&doctor.request());
+    cli::say(&match output {
+        Output::Text => report.text(),
+        Output::Json => report.json(),
+    });
+    match report.verdict() {
+        Verdict::Full => 0,
+        Verdict::Degraded => DEGRADED,
+        Verdict::Impossible => UNAVAILABLE,
+        Verdict::NoPrivilege => NO_PERMISSION,
+    }
+}
+
 fn say_usage(usage: &clap::Error) -> ExitCode {
     // There is no other place to complain to when the terminal is gone.
     let _printed = usage.print();
@@ -77,12 +94,13 @@ fn say_usage(usage: &clap::Error) -> ExitCode {
     }
 }
 
-fn code(failure: &RunError) -> u8 {
-    match failure {
-        RunError::Manifests(_) => CONFIG,
-        RunError::Kernel(KernelError::NoPrivilege { .. }) => NO_PERMISSION,
-        RunError::Kernel(KernelError::Fanotify(refused)) if refused.is_permission() => NO_PERMISSION,
-        RunError::Kernel(_) => UNAVAILABLE,
-        RunError::Stdout(_) | RunError::Signals(_) | RunError::TaskEnded(_) => SOFTWARE,
+fn code_of(result: &Result<(), RunError>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(RunError::Manifests(_)) => CONFIG,
+        Err(RunError::Kernel(KernelError::NoPrivilege { .. })) => NO_PERMISSION,
+        Err(RunError::Kernel(KernelError::Fanotify(refused))) if refused.is_permission() => NO_PERMISSION,
+        Err(RunError::Kernel(_)) => UNAVAILABLE,
+        Err(RunError::Stdout(_) | RunError::Signals(_) | RunError::TaskEnded(_)) => SOFTWARE,
     }
 }

@@ -1,6 +1,6 @@
 //! The detector: loads, attaches what fires, arms, counts.
 
-use std::{fmt, fs, io, os::fd::AsFd as _, sync::Arc};
+use std::{fmt, io, os::fd::AsFd as _, sync::Arc};
 
 use aya::maps::{HashMap, Map, MapData, PerCpuArray};
 use koney_common::record::RING_BYTES;
@@ -9,7 +9,6 @@ use tracing::{info, warn};
 use super::{
     arm::Armory,
     attach::attach_first,
-    btf::Btf,
     canary::Canary,
     counters::Counts,
     diagnostics,
@@ -74,9 +73,7 @@ impl Detector {
     pub fn start(options: Options) -> Result<(Self, Ring), KernelError> {
         environment::require_privilege()?;
         let environment = Environment::read();
-        let bytes = fs::read("/sys/kernel/btf/vmlinux").map_err(KernelError::NoBtf)?;
-        let (layout, problems) = offsets::resolve(&Btf::parse(&bytes)?);
-        drop(bytes);
+        let (layout, problems) = offsets::of_this_kernel()?;
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
         let mut programs = Programs::load(layout, settings::read(options.throttle), options.diagnostics)?;

@@ -31,7 +31,7 @@ pub enum KernelError {
     #[error("this kernel's {0} has an unknown layout, so files cannot be told apart; report this kernel's version")]
     UnknownLayout(&'static str),
     /// The object could not be loaded.
-    #[error("the kernel refused koney's maps: {0}; `koney-agent probe` says what this kernel offers")]
+    #[error("the kernel refused koney's maps: {0}; `koney-agent doctor` says what this kernel offers")]
     Load(String),
     /// The ring or the gate could not be mapped into memory.
     #[error("cannot map the {what} into memory: {source}")]

@@ -117,7 +117,7 @@ fn loaded(result: Result<(), ProgramError>) -> Result<(), ProgramError> {
 }
 
 /// What the verifier prints after its verdict (`print_verification_stats`, `kernel/bpf/verifier.c`).
-const STATISTICS: [&str; 4] = ["processed", "stack depth", "verification time", "insns processed"];
+const STATISTICS: [&str; 5] = ["processed", "stack depth", "subprog", "verification time", "insns processed"];
 
 /// The errno and the verifier's last telling line; the whole log goes to the debug level.
 fn explain(error: &ProgramError) -> String {

@@ -32,6 +32,9 @@ pub enum Choice {
 }
 
 impl Method {
+    /// Every method, in the order in which they are told.
+    pub const ALL: &[Self] = &[Self::Lsm, Self::Fentry, Self::Kprobe];
+
     /// Name in options, logs and alerts.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -83,7 +86,7 @@ pub(super) fn left_out(choice: Choice, environment: &Environment) -> Attempts {
         return Attempts::default();
     }
     let unfit = |method| unfit(method, environment).map(|reason| Attempt { method, reason: format!("not tried, {reason}") });
-    Attempts([Method::Lsm, Method::Fentry, Method::Kprobe].into_iter().filter_map(unfit).collect())
+    Attempts(Method::ALL.iter().copied().filter_map(unfit).collect())
 }
 
 fn unfit(method: Method, environment: &Environment) -> Option<&'static str> {

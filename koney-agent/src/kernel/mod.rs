@@ -24,6 +24,7 @@ mod pod;
 mod repeats;
 mod ring;
 mod settings;
+mod survey;
 mod workers;
 
 pub use arm::{ArmError, Armed, ArmedKey, Job, Outcome};
@@ -38,4 +39,7 @@ pub use method::{Choice, Method};
 pub use open::{OpenError, Stamp};
 pub use repeats::RepeatsTable;
 pub use ring::Ring;
+pub use survey::{
+    Fired, Trial, absent_members, has_programs, look_up, may_use_ebpf, names_from_cgroup_v1, taken_by_auto, try_each_method,
+};
 pub use workers::ArmPool;

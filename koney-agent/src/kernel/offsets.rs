@@ -19,6 +19,12 @@ macro_rules! resolve {
     };
 }
 
+/// Looks every member up in the running kernel's type information.
+pub(super) fn of_this_kernel() -> Result<(Offsets, Vec<MemberError>), KernelError> {
+    let bytes = std::fs::read("/sys/kernel/btf/vmlinux").map_err(KernelError::NoBtf)?;
+    Ok(resolve(&Btf::parse(&bytes)?))
+}
+
 /// Looks every member up; the second value says why the absent ones are absent.
 pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
     let mut problems = Vec::new();

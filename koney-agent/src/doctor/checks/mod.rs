@@ -1,0 +1,26 @@
+//! From facts to findings: no file is read here, so every machine can be tried on any other.
+
+mod folder;
+mod kernel;
+mod methods;
+mod node;
+mod privilege;
+mod security;
+
+#[cfg(test)]
+mod tests;
+
+use super::{facts::Facts, finding::Finding};
+
+/// Every finding, in the order in which one thing needs the other.
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    [
+        kernel::findings(facts),
+        privilege::findings(facts),
+        security::findings(facts),
+        methods::findings(facts),
+        node::findings(facts),
+        folder::findings(facts),
+    ]
+    .concat()
+}
