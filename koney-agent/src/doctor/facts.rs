@@ -38,10 +38,10 @@ pub struct Facts {
     pub unprivileged_bpf: Option<String>,
     /// What each attach method came to.
     pub trials: Result<Vec<Trial>, Blocked>,
-    /// What `run --attach auto` takes.
+    /// The attach method that `run --attach auto` takes.
     pub taken: Option<Method>,
-    /// What keeps watch where `run --attach auto` takes no method.
-    pub fallback: Option<&'static str>,
+    /// Fanotify saw the canary too, or why it did not.
+    pub fanotify: Result<(), String>,
     /// The cgroup hierarchies.
     pub cgroups: Cgroups,
     /// The agent is in the initial pid namespace.
@@ -63,10 +63,6 @@ impl Facts {
         let environment = Environment::read();
         let trials = kernel::try_each_method(&environment).map_err(|before_all| Blocked(before_all.to_string()));
         let taken = trials.as_ref().ok().and_then(|trials| kernel::taken_by_auto(&environment, trials));
-        let privilege = Privilege::read();
-        // As `run` does: with too little privilege for eBPF it ends.
-        let may_fall_back = taken.is_none() && kernel::may_use_ebpf();
-        let fallback = (may_fall_back && fanotify::Detector::start().is_ok()).then_some(fanotify::NAME);
         let mounts = machine::mounted_types();
         let mounted = |name: &str| mounts.iter().any(|mount| mount == name);
         let read_manifests = |folder: &PathBuf| {
@@ -75,12 +71,12 @@ impl Facts {
         Self {
             has_programs: kernel::has_programs(),
             absent_members: kernel::absent_members().map_err(|error: KernelError| error.to_string()),
-            privilege,
+            privilege: Privilege::read(),
             security: Security::read(mounted("securityfs")),
             unprivileged_bpf: machine::first_line("/proc/sys/kernel/unprivileged_bpf_disabled"),
             trials,
             taken,
-            fallback,
+            fanotify: try_fanotify(),
             cgroups: Cgroups { v1: mounted("cgroup"), v2: mounted("cgroup2"), names_from_v1: kernel::names_from_cgroup_v1() },
             initial_pid_ns: machine::in_initial_namespace("pid"),
             openat2: kernel::look_up(Path::new("/")).map_err(|error| error.to_string()),
@@ -90,4 +86,17 @@ impl Facts {
             environment,
         }
     }
+
+    /// What `run --attach auto` keeps watch by.
+    pub(super) fn used(&self) -> Option<&'static str> {
+        self.taken.map(Method::name).or_else(|| self.fanotify.is_ok().then_some(fanotify::NAME))
+    }
+}
+
+/// As `run` does: with too little privilege for eBPF it ends, and fanotify would need more.
+fn try_fanotify() -> Result<(), String> {
+    if !kernel::may_use_ebpf() {
+        return Err("not tried, `run` ends where the privilege for eBPF lacks; grant that privilege".to_owned());
+    }
+    fanotify::Detector::start().map(drop).map_err(|error| error.to_string())
 }

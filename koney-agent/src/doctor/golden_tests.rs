@@ -19,7 +19,7 @@ ok        record fields           23 of 23
 ok        CAP_BPF                 held, to load programs and maps
 ok        CAP_PERFMON             held, to attach programs that read kernel memory
 ok        CAP_DAC_READ_SEARCH     held, to reach decoys of every owner
-ok        CAP_SYS_ADMIN           held; eBPF does not need it, a fallback without eBPF would
+ok        CAP_SYS_ADMIN           held; eBPF does not need it, fanotify does
 ok        locked memory           RLIMIT_MEMLOCK does not bound maps from 5.11 on
 ok        unprivileged eBPF       kernel.unprivileged_bpf_disabled is 2; koney needs no kernel.bpf_* setting
 ok        securityfs              mounted
@@ -41,6 +41,7 @@ missing   attach kprobe           refused at load (Operation not permitted (os e
                                   remedy: the kernel or a sandbox around it forbids this with all privilege given, and
                                           does not say why; run the agent on the node itself, or on another kernel
 ok        count of skipped calls  told by the kernel (recursion_misses)
+ok        fanotify                works; not needed as long as fentry is there to be used
 degraded  run --attach auto       uses fentry
                                   costs: fentry can miss accesses on a kernel that preempts inside a program
                                   remedy: boot with `bpf` in the lsm= list to use LSM

@@ -8,7 +8,6 @@ use super::{
     finding::{Finding, Status, Weight},
     text,
 };
-use crate::kernel::Method;
 
 /// What all findings together come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,8 +37,7 @@ impl Report {
     #[must_use]
     pub fn new(facts: &Facts) -> Self {
         let findings = checks::findings(facts);
-        let attach = facts.taken.map(Method::name).or(facts.fallback);
-        Self { verdict: verdict(&findings), attach, findings }
+        Self { verdict: verdict(&findings), attach: facts.used(), findings }
     }
 
     /// What it comes to.

@@ -37,7 +37,7 @@ pub(super) fn complete() -> Facts {
         unprivileged_bpf: Some("2".to_owned()),
         trials: Ok(Method::ALL.iter().copied().map(fired).collect()),
         taken: Some(Method::Lsm),
-        fallback: None,
+        fanotify: Ok(()),
         cgroups: Cgroups { v1: false, v2: true, names_from_v1: false },
         initial_pid_ns: true,
         openat2: Ok(()),
@@ -64,18 +64,23 @@ pub(super) fn old_without_bpf_lsm() -> Facts {
     }
 }
 
-/// A kernel that refuses every program, in this mode of lockdown.
+/// A kernel that refuses every program and fanotify too, in this mode of lockdown.
 pub(super) fn refusing(lockdown: Option<Lockdown>) -> Facts {
     Facts {
         security: Security { lockdown, ..complete().security },
         trials: Ok(Method::ALL.iter().copied().map(refused).collect()),
         taken: None,
+        fanotify: no_fanotify(),
         ..complete()
     }
 }
 
+fn no_fanotify() -> Result<(), String> {
+    Err("fanotify is refused (fanotify_init: Operation not permitted (os error 1)); it needs CAP_SYS_ADMIN".to_owned())
+}
+
 pub(super) fn blocked(reason: &str) -> Facts {
-    Facts { trials: Err(Blocked(reason.to_owned())), taken: None, ..complete() }
+    Facts { trials: Err(Blocked(reason.to_owned())), taken: None, fanotify: no_fanotify(), ..complete() }
 }
 
 /// The user nobody.

@@ -1,11 +1,11 @@
-//! The attach methods: what each came to when it was tried, and which one is used.
+//! The attach methods, and fanotify behind them: what each came to when it was tried, and which one is used.
 
 use super::super::{
     facts::{Blocked, Facts},
     finding::{Finding, Weight, cause_and_remedy},
     machine::Lockdown,
 };
-use crate::kernel::{Method, Preemption, Trial, fanotify};
+use crate::kernel::{Method, Preemption, Trial, fanotify as fallback};
 
 /// How errors show EPERM.
 const NOT_PERMITTED: &str = "(os error 1)";
@@ -20,6 +20,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         })),
     }
     all.push(skips(facts));
+    all.push(fanotify(facts));
     all.push(taken(facts));
     all
 }
@@ -47,13 +48,9 @@ fn preemption(facts: &Facts) -> Finding {
 
 fn method(facts: &Facts, trial: &Trial) -> Finding {
     let check = check(trial.method);
-    let found = match (&trial.outcome, degraded(facts, trial.method)) {
-        (Ok(_), None) => Finding::ok(&check, "attached, canary seen, detached"),
-        (Ok(_), Some((cost, remedy))) => {
-            let found = Finding::degraded(&check, "attached, canary seen, detached").costs(cost);
-            Finding { remedy: remedy.map(str::to_owned), ..found }
-        }
-        (Err(reason), _) => {
+    let found = match &trial.outcome {
+        Ok(_) => fired(facts, trial.method, &check, "attached, canary seen, detached"),
+        Err(reason) => {
             let cost = match facts.taken {
                 None => "no detection by this method".to_owned(),
                 Some(taken) if degraded(facts, taken).is_none() => format!("nothing as long as {taken} is there to be used"),
@@ -63,6 +60,12 @@ fn method(facts: &Facts, trial: &Trial) -> Finding {
         }
     };
     found.weighing(Weight::Alternative)
+}
+
+/// A method that works, with what it cannot see.
+fn fired(facts: &Facts, method: Method, check: &str, found: &str) -> Finding {
+    let Some((cost, remedy)) = degraded(facts, method) else { return Finding::ok(check, found) };
+    Finding { remedy: remedy.map(str::to_owned), ..Finding::degraded(check, found).costs(cost) }
 }
 
 fn after_refusal(facts: &Facts, method: Method, reason: &str) -> String {
@@ -98,34 +101,46 @@ fn skips(facts: &Facts) -> Finding {
     }
 }
 
+fn fanotify(facts: &Facts) -> Finding {
+    let check = fallback::NAME;
+    let found = match (&facts.fanotify, facts.taken) {
+        (Ok(()), Some(taken)) => Finding::ok(check, format!("works; not needed as long as {taken} is there to be used")),
+        (Ok(()), None) => Finding::degraded(check, "works").costs("see run --attach auto"),
+        (Err(error), taken) => {
+            let (cause, remedy) = cause_and_remedy(error);
+            let cost = if taken.is_some() {
+                "nothing keeps watch should eBPF be refused"
+            } else {
+                "nothing keeps watch instead of eBPF"
+            };
+            Finding::missing(check, cause).costs(cost).mended_by(remedy.unwrap_or("report this kernel's version"))
+        }
+    };
+    found.weighing(Weight::Alternative)
+}
+
 fn taken(facts: &Facts) -> Finding {
     let check = "run --attach auto";
-    let found = match (facts.taken, &facts.trials) {
-        (None, trials) if facts.fallback.is_some() => {
-            let why = trials
-                .as_ref()
-                .err()
-                .map_or("no attach method works on this kernel", |Blocked(reason)| cause_and_remedy(reason).0);
-            Finding::degraded(check, format!("uses fanotify: {why}"))
-                .costs(fanotify::LIMITS)
-                .mended_by("mend what is missing above, so that eBPF can be used")
-        }
-        (Some(method), _) => match degraded(facts, method) {
-            None => Finding::ok(check, format!("uses {method}")),
-            Some((cost, remedy)) => {
-                let found = Finding::degraded(check, format!("uses {method}")).costs(cost);
-                Finding { remedy: remedy.map(str::to_owned), ..found }
-            }
-        },
-        (None, Err(Blocked(reason))) => {
-            let (cause, remedy) = cause_and_remedy(reason);
-            // Elsewhere the remedy is to ask the doctor.
-            let remedy = remedy.filter(|remedy| !remedy.contains("koney-agent doctor")).unwrap_or("mend what is missing above");
-            Finding::missing(check, cause).costs("no access is seen, `run` ends at once").mended_by(remedy)
-        }
-        (None, Ok(_)) => Finding::missing(check, "no attach method works on this kernel")
-            .costs("no access is seen, `run` ends at once")
-            .mended_by("mend one of the attach methods above"),
+    let found = if let Some(method) = facts.taken {
+        fired(facts, method, check, &format!("uses {method}"))
+    } else {
+        let (cause, remedy) = without_ebpf(facts);
+        let found = match facts.fanotify {
+            Ok(()) => Finding::degraded(check, format!("uses {}, because {cause}", fallback::NAME)).costs(fallback::LIMITS),
+            Err(_) => Finding::missing(check, cause).costs("no access is seen, `run` ends at once"),
+        };
+        found.mended_by(remedy)
     };
     found.weighing(Weight::Essential)
+}
+
+/// Why no attach method can be used, and what helps.
+fn without_ebpf(facts: &Facts) -> (&str, &str) {
+    let Err(Blocked(reason)) = &facts.trials else {
+        return ("no attach method works on this kernel", "mend one of the attach methods above");
+    };
+    let (cause, remedy) = cause_and_remedy(reason);
+    // Elsewhere the remedy is to ask the doctor.
+    let remedy = remedy.filter(|remedy| !remedy.contains("koney-agent doctor"));
+    (cause, remedy.unwrap_or("mend what is missing above"))
 }

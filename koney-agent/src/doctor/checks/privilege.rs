@@ -56,7 +56,7 @@ fn for_decoys(facts: &Facts) -> Finding {
 
 fn for_fallback(facts: &Facts) -> Finding {
     let held = if facts.privilege.has(SYS_ADMIN) { "held" } else { "not held" };
-    Finding::ok("CAP_SYS_ADMIN", format!("{held}; eBPF does not need it, a fallback without eBPF would"))
+    Finding::ok("CAP_SYS_ADMIN", format!("{held}; eBPF does not need it, fanotify does"))
 }
 
 /// Said only where it is the reason: a program that fired has had the privilege.

@@ -2,7 +2,7 @@ use super::super::{
     Cgroups, Facts, Finding, Lockdown, Privilege, Report, Security, Status, Verdict,
     samples::{WITH_BPF, blocked, complete, old_without_bpf_lsm, preempting, refused, refusing, unprivileged},
 };
-use crate::kernel::{Environment, Method, Preemption};
+use crate::kernel::{Environment, Method, Preemption, fanotify};
 
 fn find(facts: &Facts, check: &str) -> Finding {
     let mut found: Vec<_> = super::findings(facts).into_iter().filter(|finding| finding.check == check).collect();
@@ -119,6 +119,20 @@ fn the_doctor_does_not_send_to_the_doctor() {
 }
 
 #[test]
+fn where_ebpf_is_refused_fanotify_keeps_watch_degraded() {
+    let facts = Facts { fanotify: Ok(()), ..refusing(None) };
+    assert_eq!(verdict(&facts), Verdict::Degraded);
+    let auto = find(&facts, "run --attach auto");
+    assert_eq!((auto.status, cost(&auto)), (Status::Degraded, fanotify::LIMITS));
+    assert_eq!(auto.found, "uses fanotify, because no attach method works on this kernel");
+    assert!(cost(&find(&facts, "attach lsm")).starts_with("no detection by this method"));
+    let neither = refusing(None);
+    assert_eq!(remedy(&find(&neither, "fanotify")), "it needs CAP_SYS_ADMIN");
+    let without = Facts { fanotify: neither.fanotify, ..complete() };
+    assert_eq!((find(&without, "fanotify").status, verdict(&without)), (Status::Missing, Verdict::Full), "lsm is used");
+}
+
+#[test]
 fn privilege_is_told_from_the_rest() {
     assert_eq!(verdict(&unprivileged()), Verdict::NoPrivilege);
     assert_eq!(find(&unprivileged(), "CAP_BPF").status, Status::Missing);
@@ -140,16 +154,6 @@ fn preemption_degrades_only_the_method_that_it_affects() {
     let facts = Facts { environment, ..complete() };
     assert_eq!(find(&facts, "attach fentry").status, Status::Degraded);
     assert_eq!(verdict(&facts), Verdict::Full, "lsm is used");
-}
-
-#[test]
-fn fanotify_is_less_than_a_method_and_more_than_nothing() {
-    let refusing = Facts { trials: Ok(vec![refused(Method::Lsm)]), taken: None, ..complete() };
-    assert_eq!(verdict(&refusing), Verdict::Impossible);
-    let facts = Facts { fallback: Some("fanotify"), ..refusing };
-    let row = find(&facts, "run --attach auto");
-    assert_eq!((row.status, row.found.as_str()), (Status::Degraded, "uses fanotify: no attach method works on this kernel"));
-    assert_eq!(verdict(&facts), Verdict::Degraded);
 }
 
 #[test]
