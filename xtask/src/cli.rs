@@ -33,6 +33,9 @@ pub(crate) struct SetupArgs {
     /// Only say what is missing; exit 1 if anything is
     #[arg(long)]
     pub(crate) check: bool,
+    /// Bring installed packages that stand in the way to the version of apt's sources
+    #[arg(long)]
+    pub(crate) allow_downgrades: bool,
     /// Kernel series to have besides those of the test matrix
     #[arg(long, value_name = "SERIES", value_delimiter = ',')]
     pub(crate) kernel: Vec<String>,

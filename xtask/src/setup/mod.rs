@@ -30,6 +30,8 @@ pub(crate) struct Needs {
     pub(crate) vm: bool,
     /// Kernel series.
     pub(crate) kernels: Vec<String>,
+    /// Packages in the way may be brought to the version of apt's sources.
+    pub(crate) downgrade: bool,
 }
 
 impl Needs {
@@ -67,7 +69,7 @@ pub(crate) struct Toolchain {
 pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
     let mut kernels = test::kernels();
     kernels.extend(args.kernel.iter().filter(|series| !test::kernels().contains(series)).cloned());
-    let needs = Needs { clippy: true, ..Needs::test(&kernels) };
+    let needs = Needs { clippy: true, downgrade: args.allow_downgrades, ..Needs::test(&kernels) };
     if !args.check {
         ensure(&needs)?;
         ui::line("ready: nothing is missing");
@@ -141,7 +143,7 @@ fn apply(plan: &Plan, root: bool, needs: &Needs, pins: &Pins) -> Result<()> {
     // What the other one did while we waited need not be done again.
     let plan = Plan::new(needs, &Inventory::take(needs, pins)?, pins)?;
     if !plan.packages.is_empty() {
-        apt::install(&plan.packages)?;
+        apt::install(&plan.packages, needs.downgrade)?;
     }
     if let Some((version, llvm)) = &plan.linker {
         linker::build(version, *llvm)?;
