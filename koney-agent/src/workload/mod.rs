@@ -1,10 +1,16 @@
 //! Who and where: from a process and a host to `Workload`. Knows nothing of policies or sinks.
 
+mod cgroup_name;
 mod clock;
+mod container;
 mod describe;
 mod host;
 mod process;
 
+#[cfg(test)]
+mod container_tests;
+
 pub use clock::Clock;
+pub use container::{ContainerRef, Runtime};
 pub use host::Host;
 pub use process::Completer;
