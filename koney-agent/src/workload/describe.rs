@@ -2,14 +2,15 @@
 //!
 //! Nothing here waits for the process: links and numbers are read without the lock of its memory, which only its arguments need.
 
-use std::path::PathBuf;
+use std::{io::Read as _, path::PathBuf};
 
-use procfs::{
-    ProcResult,
-    process::{Process, Stat},
-};
+use procfs::{ProcResult, process::Process};
 
+use super::text::{self, Stat};
 use crate::event::{Parent, Subject};
+
+/// More than `/proc` tells of any process: a user in the 65,536 groups that there may be has a `status` of 700 KiB.
+const LONGEST: u64 = 1 << 20;
 
 /// `PF_KTHREAD` (`include/linux/sched.h`).
 const KERNEL_THREAD: u32 = 0x0020_0000;
@@ -23,21 +24,21 @@ pub(super) fn tick_ns() -> u64 {
 pub(super) fn running(process: &Process, subject: &mut Subject) {
     subject.executable = path(process.exe());
     subject.cwd = path(process.cwd());
-    let Ok(stat) = process.stat() else { return };
+    let Some(stat) = stat(process) else { return };
     subject.start_ns = Some(start(&stat));
     subject.kernel_thread = stat.flags & KERNEL_THREAD != 0;
-    subject.parent.pid = u32::try_from(stat.ppid).ok().filter(|pid| *pid != 0);
+    subject.parent.pid = Some(stat.parent).filter(|pid| *pid != 0);
     subject.comm = Some(stat.comm);
 }
 
 /// What is there for as long as the process has not been waited for.
 pub(super) fn ended(process: &Process, subject: &mut Subject) {
-    if let Ok(status) = process.status() {
-        (subject.uid, subject.gid, subject.euid) = (Some(status.ruid), Some(status.rgid), Some(status.euid));
-        subject.capabilities = Some(status.capeff);
+    if let Some(status) = read(process, "status").map(|bytes| text::status(&bytes)) {
+        (subject.uid, subject.gid, subject.euid) = (status.uid, status.gid, status.euid);
+        subject.capabilities = status.capabilities;
     }
     subject.login_uid = process.loginuid().ok().filter(|uid| *uid != u32::MAX);
-    if let Some(path) = cgroup(process) {
+    if let Some(path) = read(process, "cgroup").and_then(|bytes| text::cgroup(&bytes)) {
         let mut names = path.rsplit('/').map(str::to_owned);
         subject.cgroup_name = names.next();
         subject.cgroup_parent_name = names.next().filter(|name| !name.is_empty());
@@ -48,19 +49,24 @@ pub(super) fn ended(process: &Process, subject: &mut Subject) {
 /// As it is now, which need not be the one at the moment of the access.
 fn parent(pid: Option<u32>) -> Parent {
     let process = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(|pid| Process::new(pid).ok());
-    let stat = process.and_then(|process| process.stat().ok());
+    let stat = process.and_then(|process| stat(&process));
     Parent { pid, start_ns: stat.as_ref().map(start), comm: stat.map(|stat| stat.comm) }
 }
 
-fn start(stat: &Stat) -> u64 {
-    stat.starttime.saturating_mul(tick_ns())
+/// What the process's line in `/proc/PID/stat` says.
+pub(super) fn stat(process: &Process) -> Option<Stat> {
+    text::stat(&read(process, "stat")?)
 }
 
-/// That of the memory controller where it has a hierarchy of its own (cgroup v1), else the unified one.
-fn cgroup(process: &Process) -> Option<String> {
-    let groups = process.cgroups().ok()?.0;
-    let memory = groups.iter().find(|group| group.controllers.iter().any(|name| name == "memory"));
-    memory.or_else(|| groups.iter().find(|group| group.hierarchy == 0)).map(|group| group.pathname.clone())
+fn start(stat: &Stat) -> u64 {
+    stat.start_ticks.saturating_mul(tick_ns())
+}
+
+/// As bytes: names of processes and cgroups are the attacker's, and need not be text.
+fn read(process: &Process, file: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    process.open_relative(file).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 fn path(link: ProcResult<PathBuf>) -> Option<String> {
@@ -69,7 +75,11 @@ fn path(link: ProcResult<PathBuf>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
+    use std::{
+        ffi::OsStr,
+        os::unix::ffi::OsStrExt as _,
+        process::{Command, Stdio},
+    };
 
     use super::*;
     use crate::workload::Completer;
@@ -93,6 +103,24 @@ mod tests {
         assert!(subject.start_ns.is_some() && subject.parent.start_ns <= subject.start_ns);
         assert!(subject.parent.comm.is_some() && subject.gid.is_some() && subject.capabilities.is_some());
         assert!(!subject.kernel_thread);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_hides_nothing() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let program = folder.path().join(OsStr::from_bytes(b"\xFF) R 1"));
+        std::os::unix::fs::symlink("/bin/sleep", &program).expect("link");
+        let mut sleeper = Command::new(&program).arg("600").stdin(Stdio::null()).spawn().expect("start sleep");
+        let subject = loop {
+            let subject = Completer::default().describe(Some(sleeper.id()));
+            if subject.comm.as_deref() == Some("\u{FFFD}) R 1") {
+                break subject;
+            }
+        };
+        sleeper.kill().and_then(|()| sleeper.wait()).expect("end sleep");
+        assert_eq!(subject.uid, Some(rustix::process::getuid().as_raw()));
+        assert_eq!(subject.parent.pid, Some(std::process::id()));
+        assert!(subject.start_ns.is_some() && subject.gid.is_some() && subject.capabilities.is_some());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod container;
 mod describe;
 mod host;
 mod process;
+mod text;
 
 #[cfg(test)]
 mod container_tests;

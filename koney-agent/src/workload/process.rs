@@ -133,8 +133,7 @@ impl Helper {
 /// `/proc` is trusted only when the process there started when the record's did: process ids are used again.
 fn answer(question: &Question) -> Answer {
     let Ok(process) = Process::new(question.pid) else { return Answer::default() };
-    // Field 22 of /proc/PID/stat is the start in clock ticks (`fs/proc/array.c`, `do_task_stat`).
-    if process.stat().map(|stat| stat.starttime).ok() != Some(question.start_ns / describe::tick_ns()) {
+    if describe::stat(&process).map(|stat| stat.start_ticks) != Some(question.start_ns / describe::tick_ns()) {
         return Answer::default();
     }
     Answer {
