@@ -37,7 +37,7 @@ pub enum MemberError {
     /// Several structs of one name disagree.
     #[error("the kernel has several structs {0} that disagree on {1}")]
     Ambiguous(String, String),
-    /// A bit field, or farther from the start than an offset can say.
+    /// A bit field, beyond the end of its struct, or farther from the start than an offset can say.
     #[error("{0} is a bit field or out of reach")]
     Unreachable(String),
 }
@@ -53,6 +53,10 @@ struct Member {
 
 /// Deepest nesting of unnamed members and of qualifiers followed.
 const DEPTH: u32 = 16;
+/// Most members looked at for one name, many times those of the largest struct: unnamed ones that lead back multiply with each level.
+const MOST_MEMBERS: u32 = 1 << 13;
+/// Width of a pointer on the machines that koney runs on.
+const POINTER: u32 = 8;
 
 impl Btf {
     /// The byte offset of a member, by the path of names that leads to it.
@@ -105,6 +109,7 @@ impl Btf {
         let mut at = outer;
         let mut bits = 0_u64;
         let mut id = 0;
+        let mut left = MOST_MEMBERS;
         let label = || format!("{structure}.{}", path.join("."));
         for (index, name) in path.iter().enumerate() {
             if index > 0 {
@@ -113,7 +118,9 @@ impl Btf {
                     .filter(|inner| matches!(inner.kind, KIND_STRUCT | KIND_UNION))
                     .ok_or_else(|| MemberError::Shape(label(), Expect::Embedded))?;
             }
-            let member = self.find(at, name, DEPTH).ok_or_else(|| MemberError::NoMember(structure.to_owned(), path.join(".")))?;
+            let member = self
+                .find(at, name, DEPTH, &mut left)
+                .ok_or_else(|| MemberError::NoMember(structure.to_owned(), path.join(".")))?;
             if member.bit_field {
                 return Err(MemberError::Unreachable(label()));
             }
@@ -123,16 +130,18 @@ impl Btf {
         if !self.fits(id, expect) {
             return Err(MemberError::Shape(label(), expect));
         }
+        let end = bits / 8 + u64::from(self.width(id, expect));
         match u16::try_from(bits / 8) {
-            Ok(bytes) if bits.is_multiple_of(8) && bytes != u16::MAX => Ok(bytes),
+            Ok(bytes) if bits.is_multiple_of(8) && bytes != u16::MAX && end <= u64::from(outer.size_or_id) => Ok(bytes),
             _ => Err(MemberError::Unreachable(label())),
         }
     }
 
     /// A member, also inside unnamed structs and unions.
-    fn find(&self, outer: Type, name: &str, depth: u32) -> Option<Member> {
+    fn find(&self, outer: Type, name: &str, depth: u32, left: &mut u32) -> Option<Member> {
         let depth = depth.checked_sub(1)?;
         for index in 0..outer.count as usize {
+            *left = left.checked_sub(1)?;
             let (its_name, id, offset) =
                 (self.word(outer, index * 3)?, self.word(outer, index * 3 + 1)?, self.word(outer, index * 3 + 2)?);
             let (offset, width) = if outer.kind_flag { (offset & 0x00FF_FFFF, offset >> 24) } else { (offset, 0) };
@@ -146,7 +155,7 @@ impl Btf {
             let Some(inner) = self.unqualified(id).filter(|inner| matches!(inner.kind, KIND_STRUCT | KIND_UNION)) else {
                 continue;
             };
-            if let Some(found) = self.find(inner, name, depth) {
+            if let Some(found) = self.find(inner, name, depth, left) {
                 return Some(Member { bits: u64::from(offset) + found.bits, ..found });
             }
         }
@@ -163,6 +172,16 @@ impl Btf {
                 matches!(found.kind, KIND_INT | KIND_ENUM | KIND_ENUM64 | KIND_STRUCT | KIND_UNION) && found.size_or_id == bytes
             }
             Expect::Bytes(bytes) => found.kind == KIND_ARRAY && self.array_bytes(found) == Some(bytes),
+        }
+    }
+
+    /// Bytes that are the member's. An array at a struct's end may have none in it.
+    fn width(&self, id: u32, expect: Expect) -> u32 {
+        match expect {
+            Expect::Pointer => POINTER,
+            Expect::Sized(bytes) | Expect::Bytes(bytes) => bytes,
+            Expect::Embedded => self.unqualified(id).map_or(0, |found| found.size_or_id),
+            Expect::Array => 0,
         }
     }
 
