@@ -11,3 +11,6 @@ pub mod pipeline;
 pub mod sink;
 pub mod trap;
 pub mod workload;
+
+#[cfg(test)]
+mod properties;

@@ -4,6 +4,11 @@ mod decode;
 mod observation;
 mod text;
 
+#[cfg(test)]
+mod decode_properties;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 pub use decode::{DecodeError, decode};
 pub use observation::{Check, Observation, Operation, Origin, Parent, Subject};
 pub use text::arguments;

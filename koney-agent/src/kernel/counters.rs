@@ -39,7 +39,7 @@ fn missed(program: BorrowedFd<'_>) -> Option<u64> {
     parse_missed(&text)
 }
 
-fn parse_missed(text: &str) -> Option<u64> {
+pub(super) fn parse_missed(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("recursion_misses:")).and_then(|value| value.trim().parse().ok())
 }
 

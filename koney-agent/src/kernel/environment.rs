@@ -75,12 +75,12 @@ fn missing_capabilities(effective: u64) -> String {
     missing.join(" and ")
 }
 
-fn has_bpf(list: &str) -> bool {
+pub(super) fn has_bpf(list: &str) -> bool {
     list.trim().split(',').any(|name| name == "bpf")
 }
 
 /// The kernel's word counts in this order: what is in force now, the command line, the build.
-fn preemption(version: &str, modes: Option<&str>, command_line: &str, config: Option<&str>) -> Preemption {
+pub(super) fn preemption(version: &str, modes: Option<&str>, command_line: &str, config: Option<&str>) -> Preemption {
     let word = |name: &str| version.split_whitespace().any(|part| part == name);
     if word("PREEMPT_RT") || word("PREEMPT") || word("PREEMPT_LAZY") {
         return Preemption::Full;

@@ -27,6 +27,11 @@ mod settings;
 mod survey;
 mod workers;
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+#[cfg(test)]
+mod text_properties;
+
 pub use arm::{ArmError, Armed, ArmedKey, Job, Outcome};
 pub use attach::CANARY_DEADLINE;
 pub use canary::is_canary;

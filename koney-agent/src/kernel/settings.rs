@@ -14,7 +14,7 @@ pub(super) fn read(throttle: bool) -> Config {
 }
 
 /// The memory controller's line of `/proc/cgroups`: a hierarchy other than 0 is a mounted v1 one.
-fn memory_on_v1(table: &str) -> bool {
+pub(super) fn memory_on_v1(table: &str) -> bool {
     table.lines().filter_map(|line| line.strip_prefix("memory\t")).any(|rest| !rest.starts_with("0\t"))
 }
 

@@ -10,6 +10,10 @@ mod text;
 
 #[cfg(test)]
 mod container_tests;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+#[cfg(test)]
+mod text_properties;
 
 pub use clock::Clock;
 pub use container::{ContainerRef, Runtime};

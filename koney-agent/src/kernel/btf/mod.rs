@@ -6,6 +6,10 @@
 mod raw;
 mod resolve;
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+#[cfg(test)]
+mod resolve_properties;
 #[cfg(test)]
 pub(crate) mod synthetic;
 

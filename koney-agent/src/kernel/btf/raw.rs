@@ -115,6 +115,11 @@ impl Btf {
         self.named.get(name.as_bytes()).map_or(&[], Vec::as_slice)
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.named.keys().map(Vec::as_slice)
+    }
+
     pub(super) fn get(&self, id: u32) -> Option<Type> {
         if id == 0 {
             return None;
