@@ -20,6 +20,7 @@ use self::{
 use crate::{cli::SetupArgs, exit::Exit, test, ui, workspace};
 
 /// What a command cannot do without.
+#[expect(clippy::struct_excessive_bools, reason = "each is a need of its own, and they go in any combination")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Needs {
     /// A compiler for the BPF target, and its linker.
