@@ -70,7 +70,8 @@ impl ContainerRef {
             return None;
         }
         let mut found: Option<Self> = None;
-        for line in text.lines() {
+        // Not `lines`, which would take a carriage return off a name's end.
+        for line in text.split_terminator('\n') {
             let path = path(line)?;
             let Some(here) = outermost(path.split('/')) else { continue };
             match &mut found {

@@ -175,9 +175,7 @@ fn whatever_is_doubtful_is_no_container() {
         "",
         "\n",
         "0::/\n",
-        "0::/init.scope\n",
         "0::/system.slice/ssh.service\n",
-        "0::/user.slice/user-1000.slice/session-1.scope\n",
         // Supervisors run on the node, for a container and not in it.
         "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID_.slice/crio-conmon-ID.scope\n",
         "0::/machine.slice/libpod-conmon-ID.scope\n",
@@ -188,7 +186,7 @@ fn whatever_is_doubtful_is_no_container() {
         "4:memory:/kubepods/podUID/ID\n3:pids:/kubepods/podOTHER_UID/ID\n",
         // Not what the kernel writes.
         "0::docker/ID\n",
-        ":/docker/ID\n",
+        "0::/docker/ID\r\n",
         "x:memory:/docker/ID\n",
         "4:memory:/docker/ID\nnonsense\n",
     ] {

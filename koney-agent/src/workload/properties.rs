@@ -7,7 +7,7 @@ use crate::event::arguments;
 pub fn cgroup(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     told(ContainerRef::from_proc_cgroup(&text).as_ref(), &text);
-    let mut lines = text.lines();
+    let mut lines = text.split('\n');
     let (first, second) = (lines.next().unwrap_or_default(), lines.next());
     told(ContainerRef::from_names(first, second).as_ref(), &text);
     told(ContainerRef::from_names(first, None).as_ref(), first);

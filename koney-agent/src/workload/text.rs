@@ -59,7 +59,8 @@ pub(super) fn status(bytes: &[u8]) -> Status {
 pub(super) fn cgroup(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let mut unified = None;
-    for line in text.lines() {
+    // Not `lines`, which would take a carriage return off a name's end.
+    for line in text.split_terminator('\n') {
         let mut parts = line.splitn(3, ':');
         let (Some(hierarchy), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
         if controllers.split(',').any(|name| name == "memory") {
@@ -110,6 +111,7 @@ mod tests {
         let hybrid = b"4:cpu,memory:/docker/x\n1:name=systemd:/y\n0::/z\n";
         assert_eq!(cgroup(hybrid).as_deref(), Some("/docker/x"));
         assert_eq!(cgroup(b"1:name=systemd:/y\n0::/a:b/\xFF\n").as_deref(), Some("/a:b/\u{FFFD}"));
+        assert_eq!(cgroup(b"0::/x\r\n").as_deref(), Some("/x\r"));
         assert_eq!(cgroup(b"1:name=systemd:/y\n"), None);
     }
 }
