@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Check format, lints, docs and the rules of the house
     Lint,
+    /// Hand koney's readers of foreign bytes whatever libFuzzer comes up with; exit 1 if anything breaks them
+    Fuzz(FuzzArgs),
     /// Show the main job end to end: a trap, an access, an alert
     Demo(DemoArgs),
 }
@@ -90,6 +92,49 @@ pub(crate) struct DemoArgs {
     /// Run in a virtual machine even if this kernel could
     #[arg(long)]
     pub(crate) vm: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FuzzArgs {
+    /// Only this one; all of them one after the other if none is named
+    #[arg(value_enum)]
+    pub(crate) target: Option<FuzzTarget>,
+    /// Seconds for each
+    #[arg(long, value_name = "N", default_value = "60", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+}
+
+/// A reader of foreign bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FuzzTarget {
+    /// Records of the kernel programs
+    Record,
+    /// The kernel's type information
+    Btf,
+    /// The container that the names of cgroups tell
+    Cgroup,
+    /// Files of /proc and /sys
+    Procfs,
+}
+
+impl FuzzTarget {
+    /// The name of its program, its seeds and its dictionary.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Btf => "btf",
+            Self::Cgroup => "cgroup",
+            Self::Procfs => "procfs",
+        }
+    }
+
+    /// Bytes of the longest input that is worth trying.
+    pub(crate) fn longest(self) -> u32 {
+        match self {
+            Self::Record | Self::Btf => 8192,
+            Self::Cgroup | Self::Procfs => 4096,
+        }
+    }
 }
 
 /// What a guest changes about its kernel's default.

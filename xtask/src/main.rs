@@ -7,6 +7,7 @@ mod counts;
 mod demo;
 mod ebpf;
 mod exit;
+mod fuzz;
 mod lint;
 mod process;
 mod setup;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Vm(args) => vm::command(&args),
         Command::Test(args) => test::command(&args),
         Command::Lint => Ok(lint::command()),
+        Command::Fuzz(args) => fuzz::command(&args),
         Command::Demo(args) => demo::command(&args),
     };
     match result {

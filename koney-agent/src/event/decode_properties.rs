@@ -11,7 +11,10 @@ use koney_common::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use super::{Origin, decode, properties::hold};
+use super::{
+    Origin, decode,
+    properties::{hold, hold_behind_a_head},
+};
 use crate::properties::cases;
 
 macro_rules! at {
@@ -89,6 +92,7 @@ proptest! {
             put(&mut bytes, *offset, patch);
         }
         hold(&bytes);
+        hold_behind_a_head(&bytes);
         put(&mut bytes, at!(version), &record(bits)[..at!(time_ns)]);
         hold(&bytes);
         let seen = decode(&bytes).expect("its head is a record's");
