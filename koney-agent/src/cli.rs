@@ -116,7 +116,7 @@ impl Run {
 
 impl Attach {
     pub(crate) const fn options(self) -> Options {
-        Options { attach: self.attach, diagnostics: self.kernel_log, throttle: true }
+        Options { attach: self.attach, diagnostics: self.kernel_log, throttle: true, changes: true }
     }
 }
 

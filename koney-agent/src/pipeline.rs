@@ -1,6 +1,7 @@
 //! The wiring, and nothing else: records flow from the kernel to the sinks, policies and sinks flow the other way.
 
 mod control;
+mod crowds;
 mod events;
 mod gaps;
 mod records;
@@ -16,7 +17,10 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::{sync::watch as channel, time::timeout};
+use tokio::{
+    sync::{Notify, watch as channel},
+    time::timeout,
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -69,6 +73,10 @@ pub enum RunError {
 /// What all parts share.
 struct Shared {
     table: Mutex<Table>,
+    /// Somebody has touched what may be a decoy: look at all of them now.
+    look: Notify,
+    /// A look is over.
+    looked: Notify,
     sinks: SinkSet,
     host: Host,
 }
@@ -85,7 +93,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (watcher, snapshots) = Watcher::start(&config.manifests, &config.namespace)?;
     let sinks = SinkSet::new(Settings::default());
     sinks.add_builtin("stdout", Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
-    let shared = Arc::new(Shared { table: Mutex::default(), sinks, host: Host::read(config.node_name) });
+    let shared = Arc::new(Shared {
+        table: Mutex::default(),
+        look: Notify::new(),
+        looked: Notify::new(),
+        sinks,
+        host: Host::read(config.node_name),
+    });
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
     let detection = Detection::start(config.kernel)?;
@@ -117,9 +131,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 async fn detect(shared: Arc<Shared>, detection: Detection, attach: Choice, stopped: channel::Receiver<bool>) {
     match detection {
         Detection::Ebpf(both) => {
-            let (detector, ring) = *both;
-            let stream = Stream::new(shared, detector.report().method.name());
-            records::run(stream, detector, ring, attach, stopped).await;
+            let (detector, rings) = *both;
+            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name());
+            records::run(shared, stream, detector, rings, attach, stopped).await;
         }
         Detection::Fanotify(detector) => events::run(Stream::new(shared, fanotify::NAME), *detector, stopped).await,
     }

@@ -1,5 +1,7 @@
 //! A trap is an inode: the keys and values of the identity check.
 
+use crate::name::{NAME_SLOTS, THREAD_SLOTS};
+
 /// The kernel's own name of a file; unique among the files of a node except on btrfs, whose subvolumes count their inodes alike and
 /// share one `s_dev`.
 ///
@@ -40,6 +42,10 @@ pub struct ArmRequest {
     pub trap: u32,
     /// How many of `keys` the program has filled, at most [`ARM_KEYS`].
     pub filled: u32,
+    /// Not zero: only tell the keys of what is opened, and enter none of them.
+    pub ask: u32,
+    /// Always zero.
+    pub padding: u32,
     /// The keys of the opened file: its own first, an overlay's backing file second.
     pub keys: [TrapKey; ARM_KEYS],
     /// `inode.i_generation` for each key: tells a file from a later one that was given its inode number.
@@ -52,11 +58,13 @@ pub struct ArmRequest {
 pub const ARM_KEYS: usize = 2;
 /// No trap has this number.
 pub const NO_TRAP: u32 = u32::MAX;
+/// The file has a decoy's name and whose it is has not been decided: the agent answers with a trap of its own or with a refusal.
+pub const UNDECIDED_TRAP: u32 = u32::MAX - 1;
 /// The trap number of the agent's own canary.
 pub const CANARY_TRAP: u32 = 0;
 
-/// One byte per slot answers "no" for nearly every open without a helper call.
-pub const GATE_SLOTS: usize = 1 << 16;
+/// One byte per slot answers "no" for nearly every open without a helper call: with 200,000 keys one slot in five is taken.
+pub const GATE_SLOTS: usize = 1 << 20;
 
 /// The one-entry array consulted first on every open.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +72,12 @@ pub const GATE_SLOTS: usize = 1 << 16;
 pub struct Gate {
     /// Not zero while the agent has arming requests under way.
     pub arming: u32,
-    /// Keeps `slots` on a cache line that arming does not write.
+    /// Keeps what follows on cache lines that arming does not write.
     pub padding: [u32; 15],
+    /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
+    pub names: [u8; NAME_SLOTS],
+    /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.
+    pub threads: [u64; THREAD_SLOTS],
     /// Not zero: some armed key falls into this slot. Bytes, because setting a bit would take an
     /// atomic OR, which BPF has only since 5.12.
     pub slots: [u8; GATE_SLOTS],
@@ -93,8 +105,8 @@ impl TrapKey {
 const _: () = {
     assert!(size_of::<TrapKey>() == 16);
     assert!(size_of::<TrapEntry>() == 8);
-    assert!(size_of::<ArmRequest>() == 56);
-    assert!(size_of::<Gate>() == 64 + GATE_SLOTS);
+    assert!(size_of::<ArmRequest>() == 64);
+    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + 8 * THREAD_SLOTS + GATE_SLOTS);
 };
 
 #[cfg(test)]

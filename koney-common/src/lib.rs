@@ -8,12 +8,14 @@
 
 pub mod counter;
 pub mod identity;
+pub mod name;
 pub mod offsets;
 pub mod record;
 pub mod throttle;
 
 pub use counter::Counter;
 pub use identity::{ArmRequest, Gate, TrapEntry, TrapKey};
+pub use name::NameKey;
 pub use offsets::Offsets;
 pub use record::Record;
-pub use throttle::{Repeats, RepeatsKey};
+pub use throttle::{Repeats, RepeatsKey, Slot};

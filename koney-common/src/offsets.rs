@@ -48,12 +48,28 @@ offsets! {
     inode_super_block,
     /// `super_block.s_dev`
     super_block_device,
+    /// `super_block.s_magic`
+    super_block_magic,
+    /// `dentry.d_inode`
+    dentry_inode,
+    /// `dentry.d_sb`
+    dentry_super_block,
+    /// `dentry.d_name`, with `qstr.len` added
+    dentry_name_length,
+    /// `dentry.d_iname`, since 6.15 `dentry.d_shortname.string`: names that are shorter stand in the dentry itself
+    dentry_inline_name,
+    /// Size of that, with the NUL
+    inline_name_size,
+    /// `iattr.ia_valid`
+    iattr_valid,
     /// `dentry.d_parent`
     dentry_parent,
     /// `dentry.d_name`, with `qstr.name` added
     dentry_name,
     /// `vfsmount.mnt_root`
     vfsmount_root,
+    /// `vfsmount.mnt_sb`
+    vfsmount_super_block,
     /// `mount.mnt`
     mount_vfsmount,
     /// `mount.mnt_parent`
@@ -76,6 +92,8 @@ offsets! {
     task_fs,
     /// `task_struct.real_cred`
     task_real_cred,
+    /// `task_struct.cred`
+    task_cred,
     /// `task_struct.loginuid`
     task_login_uid,
     /// `task_struct.start_boottime`
@@ -150,6 +168,14 @@ pub struct Config {
     pub cgroup_v1: u32,
     /// Not zero: repeats are counted instead of recorded.
     pub throttle: u32,
+    /// Which argument of `security_inode_setattr` is the dentry: 0, or 1 where a user namespace or an idmap stands before it.
+    pub setattr_dentry: u32,
+    /// The same of the LSM hook `inode_setattr`.
+    pub lsm_setattr_dentry: u32,
+    /// Which argument of `security_inode_setxattr` is the dentry.
+    pub setxattr_dentry: u32,
+    /// The same of the LSM hook `inode_setxattr`.
+    pub lsm_setxattr_dentry: u32,
 }
 
 #[cfg(test)]

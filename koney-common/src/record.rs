@@ -1,7 +1,7 @@
 //! The record of one access, captured at the moment it happens.
 
 /// Layout version, first in every record.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Bytes of `task_struct.comm` (`TASK_COMM_LEN`, `include/linux/sched.h`).
 pub const COMM_LEN: usize = 16;
@@ -20,9 +20,9 @@ pub const ARGUMENTS_LEN: usize = 2048;
 pub struct Record {
     /// [`VERSION`].
     pub version: u16,
-    /// [`OPERATION_OPEN`].
+    /// One of [`operation`].
     pub operation: u8,
-    /// [`CHECK_IDENTITY`].
+    /// [`CHECK_IDENTITY`] or [`CHECK_NAME`].
     pub check: u8,
     /// [`ORIGIN_WORKLOAD`] or [`ORIGIN_RUNTIME_EXEC`].
     pub origin: u32,
@@ -30,9 +30,9 @@ pub struct Record {
     pub valid: u64,
     /// Nanoseconds since boot (`CLOCK_BOOTTIME`).
     pub time_ns: u64,
-    /// `inode.i_ino` of the opened file.
+    /// `inode.i_ino` of the file.
     pub inode: u64,
-    /// `super_block.s_dev` of the opened file.
+    /// `super_block.s_dev` of the file.
     pub device: u32,
     /// The agent's number of the trap.
     pub trap: u32,
@@ -72,6 +72,12 @@ pub struct Record {
     pub capabilities: u64,
     /// `kernfs_node.id` of the cgroup.
     pub cgroup_id: u64,
+    /// `inode.i_ino` of the process's root directory.
+    pub root_inode: u64,
+    /// `super_block.s_dev` of the process's root directory.
+    pub root_device: u32,
+    /// Always zero.
+    pub padding_root: u32,
     /// The thread's command name, NUL-padded.
     pub comm: [u8; COMM_LEN],
     /// The parent's command name, NUL-padded.
@@ -104,10 +110,42 @@ pub struct Record {
     pub cgroup_parent_name: [u8; NAME_LEN],
 }
 
-/// The file was opened.
-pub const OPERATION_OPEN: u8 = 1;
+/// What was done to the file.
+pub mod operation {
+    /// Opened for reading.
+    pub const OPEN: u8 = 1;
+    /// Opened for writing, or for both.
+    pub const WRITE: u8 = 2;
+    /// Executed.
+    pub const EXEC: u8 = 3;
+    /// Created, and opened with that.
+    pub const CREATE: u8 = 4;
+    /// One of its names was removed.
+    pub const UNLINK: u8 = 5;
+    /// Moved to another name.
+    pub const RENAME: u8 = 6;
+    /// Another file takes its name.
+    pub const REPLACE: u8 = 7;
+    /// Given another name.
+    pub const LINK: u8 = 8;
+    /// A symbolic link takes its name.
+    pub const SYMLINK: u8 = 9;
+    /// Cut or extended without an open.
+    pub const TRUNCATE: u8 = 10;
+    /// Permission bits changed.
+    pub const CHMOD: u8 = 11;
+    /// Owner or group changed.
+    pub const CHOWN: u8 = 12;
+    /// An extended attribute set.
+    pub const SETXATTR: u8 = 13;
+    /// Asked for and maybe denied.
+    pub const DENIED: u8 = 14;
+}
+
 /// The file's (device, inode) is armed.
 pub const CHECK_IDENTITY: u8 = 1;
+/// The file has a decoy's name and was armed on the spot.
+pub const CHECK_NAME: u8 = 2;
 /// The process descends from the first process of its pid namespace.
 pub const ORIGIN_WORKLOAD: u32 = 1;
 /// The process was put into its pid namespace from outside.
@@ -159,6 +197,8 @@ pub mod valid {
     pub const OPEN_FLAGS: u64 = 1 << 20;
     /// `generation`.
     pub const GENERATION: u64 = 1 << 21;
+    /// `root_inode` and `root_device`.
+    pub const ROOT: u64 = 1 << 22;
 
     /// The argument block was longer than its area.
     pub const ARGUMENTS_TRUNCATED: u64 = 1 << 32;
@@ -174,10 +214,14 @@ pub mod valid {
     pub const KERNEL_THREAD: u64 = 1 << 37;
     /// The file was opened by an overlay on behalf of the process.
     pub const NESTED: u64 = 1 << 38;
+    /// `path` is told from the root of the file system: the hook knows no mount.
+    pub const PATH_IN_FILE_SYSTEM: u64 = 1 << 39;
 }
 
 /// Size of the ring, a power of two: some six hundred records.
 pub const RING_BYTES: usize = 4 << 20;
+/// Size of the ring of candidates, which must not crowd out accesses to what is known to be a trap.
+pub const CANDIDATE_RING_BYTES: usize = 2 << 20;
 
 /// Size of every record.
 pub const RECORD_LEN: usize = size_of::<Record>();
@@ -186,11 +230,11 @@ const _: () = {
     assert!(core::mem::offset_of!(Record, time_ns) == 16);
     assert!(core::mem::offset_of!(Record, pid) == 48);
     assert!(core::mem::offset_of!(Record, start_time_ns) == 96);
-    assert!(core::mem::offset_of!(Record, comm) == 128);
-    assert!(core::mem::offset_of!(Record, executable_len) == 160);
-    assert!(core::mem::offset_of!(Record, executable) == 176);
-    assert!(core::mem::offset_of!(Record, arguments) == 176 + 3 * PATH_AREA);
-    assert!(RECORD_LEN == 176 + 3 * PATH_AREA + ARGUMENTS_LEN + 2 * NAME_LEN);
+    assert!(core::mem::offset_of!(Record, comm) == 144);
+    assert!(core::mem::offset_of!(Record, executable_len) == 176);
+    assert!(core::mem::offset_of!(Record, executable) == 192);
+    assert!(core::mem::offset_of!(Record, arguments) == 192 + 3 * PATH_AREA);
+    assert!(RECORD_LEN == 192 + 3 * PATH_AREA + ARGUMENTS_LEN + 2 * NAME_LEN);
     assert!(RECORD_LEN.is_multiple_of(8));
     assert!(PATH_LEN.is_power_of_two());
 };

@@ -1,6 +1,6 @@
 //! Repeats: what one process does again and again to one file.
 
-use crate::TrapKey;
+use crate::{TrapKey, record::COMM_LEN};
 
 /// Who does what to which file. The start time keeps a later process of the same number from being taken for a repeat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,8 +12,8 @@ pub struct RepeatsKey {
     pub start_time_ns: u64,
     /// Thread group, in the initial pid namespace.
     pub init_pid: u32,
-    /// How it was opened: `O_RDONLY`, `O_WRONLY`, `O_RDWR`. Reading does not hide a later write.
-    pub access_mode: u32,
+    /// What was done ([`crate::record::operation`]): reading does not hide a later write.
+    pub operation: u32,
 }
 
 /// What followed the first access.
@@ -35,7 +35,39 @@ pub const REPEATS_ENTRIES: usize = 16_384;
 /// The access mode of `open(2)` flags (`O_ACCMODE`).
 pub const ACCESS_MODE: u32 = 3;
 
+/// The first access to a trap while the ring was full: who it was, in few words, so that there is room for one per trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Slot {
+    /// The file.
+    pub file: TrapKey,
+    /// Nanoseconds since boot.
+    pub time_ns: u64,
+    /// `kernfs_node.id` of the process's cgroup; 0 where it is not known.
+    pub cgroup: u64,
+    /// Start of the process, nanoseconds since boot; 0 where it is not known.
+    pub start_time_ns: u64,
+    /// Thread group, in the agent's pid namespace; 0 where it is not known.
+    pub pid: u32,
+    /// Thread group, in the initial pid namespace.
+    pub init_pid: u32,
+    /// Thread, in the initial pid namespace.
+    pub init_tid: u32,
+    /// Real user id; `u32::MAX` where it is not known.
+    pub uid: u32,
+    /// What was done.
+    pub operation: u32,
+    /// Always zero.
+    pub padding: u32,
+    /// The thread's command name, NUL-padded.
+    pub comm: [u8; COMM_LEN],
+}
+
+/// Traps that can have an access kept while the ring is full.
+pub const SLOTS: usize = 131_072;
+
 const _: () = {
     assert!(size_of::<RepeatsKey>() == 32);
     assert!(size_of::<Repeats>() == 24);
+    assert!(size_of::<Slot>() == 80);
 };

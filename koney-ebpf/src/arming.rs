@@ -19,15 +19,14 @@ const BPF_EXIST: u64 = 2;
 
 /// True where the current thread is arming: its open is the agent's own and raises nothing.
 #[inline(always)]
-pub(crate) fn answer(file: KernelPtr, key: TrapKey, nested: bool) -> bool {
+pub(crate) fn answer(inode: KernelPtr, key: TrapKey, nested: bool) -> bool {
     // SAFETY: takes no argument and reads no memory.
     let task = KernelPtr(unsafe { bpf_get_current_task() });
     let Some(thread) = pids::of_thread(task) else { return false };
     let Some(request) = ARMING.get_ptr_mut(thread) else { return false };
     // SAFETY: the entry is preallocated and its only other user is the thread that is now inside this open.
     let request = unsafe { &mut *request };
-    let inode = file.follow(offset!(file_inode));
-    let generation = inode.and_then(|inode| inode.read(offset!(inode_generation))).unwrap_or(0);
+    let generation = inode.read(offset!(inode_generation)).unwrap_or(0);
     enter(request, key, generation, if nested { ROLE_BACKING } else { ROLE_OWN });
     true
 }
@@ -39,7 +38,9 @@ fn enter(request: &mut ArmRequest, key: TrapKey, generation: u32, role: u32) {
         return;
     }
     let entry = TrapEntry { trap: request.trap, role };
-    let holder = if TRAPS.insert(key, entry, BPF_NOEXIST).is_ok() {
+    let holder = if request.ask != 0 {
+        request.trap
+    } else if TRAPS.insert(key, entry, BPF_NOEXIST).is_ok() {
         count(Counter::Armed);
         request.trap
     } else {
@@ -57,10 +58,10 @@ fn enter(request: &mut ArmRequest, key: TrapKey, generation: u32, role: u32) {
     if holder == NO_TRAP {
         count(Counter::ArmFailed);
     }
-    if let Some(gate) = GATE.get_ptr_mut(0) {
-        let byte = gate::slot(gate, key);
-        // SAFETY: in bounds (`gate::slot`), and a byte store is atomic by itself.
-        unsafe { *byte = 1 };
+    if request.ask == 0
+        && let Some(gate) = GATE.get_ptr_mut(0)
+    {
+        gate::open(gate, key);
     }
     // Two fixed places instead of an index: 5.10's verifier loses the bound of a computed one.
     if index == 0 {

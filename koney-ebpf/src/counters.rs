@@ -4,12 +4,12 @@ use koney_common::Counter;
 
 use crate::maps::COUNTERS;
 
-/// Adds one atomically.
+/// Adds atomically.
 #[inline(always)]
-pub(crate) fn add_one(to: *mut u64) {
+pub(crate) fn add(to: *mut u64, by: i64) {
     // SAFETY: callers pass the address of eight bytes in a map value, aligned to eight, valid while the program runs. Written as the
     // instruction that 5.10 knows: core offers no `fetch_add` on a target without compare-and-swap.
-    unsafe { core::arch::asm!("lock *(u64 *)({to} + 0) += {one}", to = in(reg) to, one = in(reg) 1_u64) };
+    unsafe { core::arch::asm!("lock *(u64 *)({to} + 0) += {by}", to = in(reg) to, by = in(reg) by) };
 }
 
 /// Adds one to this CPU's slot.
@@ -17,6 +17,6 @@ pub(crate) fn add_one(to: *mut u64) {
 pub(crate) fn count(counter: Counter) {
     if let Some(slot) = COUNTERS.get_ptr_mut(counter as u32) {
         // Atomic although the slot is per CPU: an LSM program can be preempted by another task of this CPU inside the addition.
-        add_one(slot);
+        add(slot, 1);
     }
 }

@@ -1,14 +1,37 @@
-//! The first question of every open: one byte, no helper call.
+//! The first questions of every open: a byte each, no helper call.
 
-use koney_common::{Gate, TrapKey, identity::GATE_SLOTS};
+use koney_common::{
+    Gate, TrapKey,
+    identity::GATE_SLOTS,
+    name::{NAME_SLOTS, THREAD_SLOTS, thread_slot},
+};
 
-/// Nothing is armed in the key's slot and nobody is arming.
+/// Something is armed in the key's slot.
 #[inline(always)]
-pub(crate) fn closed(gate: *mut Gate, key: TrapKey) -> bool {
+pub(crate) fn key(gate: *mut Gate, key: TrapKey) -> bool {
     let byte = slot(gate, key);
     // SAFETY: in bounds (`slot`).
-    let byte = unsafe { *byte };
-    byte == 0 && !arming(gate)
+    unsafe { *byte != 0 }
+}
+
+/// Some decoy's name falls into the slot.
+#[inline(always)]
+pub(crate) fn name(gate: *mut Gate, slot: usize) -> bool {
+    // SAFETY: `gate` is the map's only value.
+    let names = unsafe { &raw mut (*gate).names }.cast::<u8>();
+    // SAFETY: masked to below the number of slots.
+    let byte = unsafe { names.add(slot & (NAME_SLOTS - 1)) };
+    // SAFETY: in bounds, as above.
+    unsafe { *byte != 0 }
+}
+
+/// The count of the thread's slot.
+#[inline(always)]
+pub(crate) fn threads(gate: *mut Gate, init_tid: u32) -> *mut u64 {
+    // SAFETY: `gate` is the map's only value.
+    let threads = unsafe { &raw mut (*gate).threads }.cast::<u64>();
+    // SAFETY: masked to below the number of slots.
+    unsafe { threads.add(thread_slot(init_tid) & (THREAD_SLOTS - 1)) }
 }
 
 /// The agent has arming requests under way.
@@ -21,9 +44,17 @@ pub(crate) fn arming(gate: *mut Gate) -> bool {
     requests != 0
 }
 
+/// From here on somebody looks at the key's slot.
+#[inline(always)]
+pub(crate) fn open(gate: *mut Gate, key: TrapKey) {
+    let byte = slot(gate, key);
+    // SAFETY: in bounds (`slot`), and a byte store is atomic by itself.
+    unsafe { *byte = 1 };
+}
+
 /// The key's byte.
 #[inline(always)]
-pub(crate) fn slot(gate: *mut Gate, key: TrapKey) -> *mut u8 {
+fn slot(gate: *mut Gate, key: TrapKey) -> *mut u8 {
     // SAFETY: `gate` is the map's only value.
     let slots = unsafe { &raw mut (*gate).slots }.cast::<u8>();
     // SAFETY: masked to below the number of slots.

@@ -1,6 +1,6 @@
-//! koney's kernel programs: one constant-time check on every open, one full record for an open of a trap.
+//! koney's kernel programs: constant-time checks on every open and on changes of names, one full record for a touch of a trap.
 //!
-//! Takes the file being opened; gives a record in the ring, or nothing; never changes what the opener may do. Built for the BPF
+//! Takes the file; gives a record in the ring, or nothing; never changes what anyone may do. Built for the BPF
 //! target by `cargo xtask build-ebpf`; on any other target this is an empty program, so that the workspace checks everywhere.
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 #![cfg_attr(
@@ -20,9 +20,13 @@
 #[cfg(target_arch = "bpf")]
 mod arming;
 #[cfg(target_arch = "bpf")]
+mod candidate;
+#[cfg(target_arch = "bpf")]
 mod capture;
 #[cfg(target_arch = "bpf")]
 mod counters;
+#[cfg(target_arch = "bpf")]
+mod crowd;
 #[cfg(target_arch = "bpf")]
 mod gate;
 #[cfg(target_arch = "bpf")]
@@ -33,6 +37,14 @@ mod kernel;
 mod maps;
 #[cfg(target_arch = "bpf")]
 mod open;
+#[cfg(target_arch = "bpf")]
+mod overlay;
+#[cfg(target_arch = "bpf")]
+mod report;
+#[cfg(target_arch = "bpf")]
+mod slot;
+#[cfg(target_arch = "bpf")]
+mod tamper;
 #[cfg(target_arch = "bpf")]
 mod throttle;
 

@@ -1,67 +1,182 @@
-//! The identity check.
+//! The check of every open: by identity, then by name.
 
-use aya_ebpf::EbpfContext;
+use aya_ebpf::helpers::bpf_get_current_task;
 use koney_common::{
-    Counter,
-    identity::{CANARY_TRAP, ROLE_BACKING},
+    Counter, Gate, TrapEntry, TrapKey,
+    identity::{CANARY_TRAP, ROLE_BACKING, UNDECIDED_TRAP},
+    record::{CHECK_IDENTITY, CHECK_NAME, operation},
 };
 
 use crate::{
-    arming,
-    capture::{self, Access},
+    arming, candidate,
+    capture::{Spot, Touch},
     counters::count,
     gate,
-    kernel::file::File,
-    maps::{GATE, TRAPS},
-    throttle,
+    kernel::{
+        KernelPtr,
+        file::{self, FMODE_NOACCOUNT},
+        object::{Object, Probed},
+        offset,
+    },
+    maps::{CANDIDATES, GATE, TRAPS},
+    overlay, report,
 };
 
-/// An overlay opens the file behind the one that was asked for with this mode bit (`FMODE_NOACCOUNT`, `include/linux/fs.h`; set by
-/// `alloc_empty_file_noaccount`, since 6.5 by `alloc_empty_backing_file`, `fs/file_table.c`). No system call can set it. Seen on 5.10
-/// to 7.3.
-const FMODE_NOACCOUNT: u32 = 0x2000_0000;
+/// `FMODE_WRITE` and `FMODE_CREATED`, `include/linux/fs.h`.
+const FMODE_WRITE: u32 = 0x2;
+const FMODE_CREATED: u32 = 0x0010_0000;
+/// `__FMODE_EXEC` in `file.f_flags`, `include/linux/fs.h`; set by `do_open_execat`, `fs/exec.c`.
+const FMODE_EXEC: u32 = 0x20;
 
-/// Called for every open on the node.
+/// Called for every open on the node: true where somebody has to look more closely.
 #[inline(always)]
-pub(crate) fn seen<C: EbpfContext>(ctx: &C, file: impl File) {
-    let Some(gate) = GATE.get_ptr_mut(0) else { return };
-    let Some(key) = file.key() else { return };
-    if gate::closed(gate, key) {
-        return;
+pub(crate) fn is_of_interest<O: Object>(file: O) -> bool {
+    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    let Some(key) = file::inode(file).and_then(file::key) else { return false };
+    let Some(mode) = file.value::<u32>(offset!(file_mode)) else { return false };
+    let nested = mode & FMODE_NOACCOUNT != 0;
+    (!nested && is_named(gate, file)) || gate::key(gate, key) || gate::arming(gate) || (nested && overlay::pending(gate))
+}
+
+/// Some decoy's name falls into the slot of the file's name, or into that of the place where it is mounted.
+#[inline(always)]
+fn is_named<O: Object>(gate: *mut Gate, file: O) -> bool {
+    let Some(dentry) = file::dentry(file) else { return false };
+    if let Some(slot) = file::slot_of_name(dentry)
+        && gate::name(gate, slot)
+    {
+        return true;
     }
-    let nested = file.mode() & FMODE_NOACCOUNT != 0;
-    if gate::arming(gate) && arming::answer(file.address(), key, nested) {
-        return;
+    let Some(mount) = file::mount(file) else { return false };
+    let Some(root) = mount.pointer(offset!(vfsmount_root)) else { return false };
+    root.address() == dentry.address() && mountpoint_is_named(gate, mount.address(), dentry.address())
+}
+
+#[inline(always)]
+fn mountpoint_is_named(gate: *mut Gate, mount: KernelPtr, dentry: KernelPtr) -> bool {
+    let place = candidate::mountpoint(mount, dentry);
+    place.and_then(|place| file::slot_of_name(Probed(place))).is_some_and(|slot| gate::name(gate, slot))
+}
+
+/// Looks more closely; 1 where there is a record. Global for the same reason as [`report::koney_tell`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn koney_opened(file: u64) -> u64 {
+    let Some(gate) = GATE.get_ptr_mut(0) else { return 0 };
+    let file = KernelPtr(file);
+    let Some(inode) = file.follow(offset!(file_inode)) else { return 0 };
+    let Some(key) = file::key(Probed(inode)) else { return 0 };
+    let Some(mode) = file.read::<u32>(offset!(file_mode)) else { return 0 };
+    let nested = mode & FMODE_NOACCOUNT != 0;
+    if gate::arming(gate) && arming::answer(inode, key, nested) {
+        return 0;
     }
+    let flags = file.read::<u32>(offset!(file_flags));
+    let touch = Touch {
+        inode,
+        spot: Spot::of_file(file),
+        trap: UNDECIDED_TRAP,
+        operation: what(mode, flags.unwrap_or(0)),
+        check: CHECK_IDENTITY,
+        nested,
+        flags,
+    };
     // SAFETY: two integers. The element of a key that is removed at this moment can already belong to another key: the record then
     // carries that trap's number, and the agent goes by the key.
-    let Some(entry) = (unsafe { TRAPS.get(key) }) else { return };
-    let entry = *entry;
-    if nested && entry.role == ROLE_BACKING {
-        count(Counter::Nested);
-        return;
+    let entry = unsafe { TRAPS.get(key) }.copied();
+    let touch = match entry {
+        entry if nested => behind_an_overlay(gate, key, touch, entry),
+        Some(entry) => armed(touch, entry),
+        None => unarmed(key, touch),
+    };
+    touch.map_or(0, report::tell)
+}
+
+/// What the overlay opens itself: part of what was told already, unless the process asked for a file that is no trap.
+#[inline(always)]
+fn behind_an_overlay(gate: *mut Gate, key: TrapKey, touch: Touch, entry: Option<TrapEntry>) -> Option<Touch> {
+    if let Some(before) = overlay::before() {
+        match entry {
+            Some(entry) if entry.trap != before => {}
+            Some(_) => {
+                count(Counter::Nested);
+                return None;
+            }
+            None if before == UNDECIDED_TRAP => return None,
+            None => {
+                overlay::refresh(gate, key, before);
+                count(Counter::Nested);
+                return None;
+            }
+        }
     }
-    let access = Access { file: file.address(), key, trap: entry.trap, nested };
+    entry.map(|entry| Touch { trap: entry.trap, ..touch })
+}
+
+#[inline(always)]
+fn armed(touch: Touch, entry: TrapEntry) -> Option<Touch> {
+    let touch = Touch { trap: entry.trap, ..touch };
     if entry.trap == CANARY_TRAP {
-        // Every touch of it is to be seen, and none is an access.
-        count(Counter::Canary);
-        capture::emit(ctx, access);
-        return;
+        return Some(touch);
     }
-    count(Counter::Seen);
-    let repeats = throttle::key(access.file, key);
-    if let Some(repeats) = &repeats
-        && throttle::repeated(repeats)
-    {
-        count(Counter::Throttled);
-        return;
+    if entry.role == ROLE_BACKING {
+        // SAFETY: takes no argument and reads no memory.
+        let task = KernelPtr(unsafe { bpf_get_current_task() });
+        if overlay::borrowed_credentials(task) {
+            // Copied up: a part of the open or the change that made it necessary.
+            if overlay::before() == Some(entry.trap) {
+                count(Counter::Nested);
+                return None;
+            }
+            return Some(Touch { nested: true, ..touch });
+        }
+    } else if file::on_overlay(touch.inode) {
+        let _noted = overlay::decided(entry.trap);
     }
-    if capture::emit(ctx, access) {
-        count(Counter::Emitted);
-        return;
+    Some(touch)
+}
+
+/// Not armed: a candidate by its name, or one that was found before and has another name now.
+#[inline(always)]
+fn unarmed(key: TrapKey, touch: Touch) -> Option<Touch> {
+    // SAFETY: takes no argument and reads no memory.
+    let task = KernelPtr(unsafe { bpf_get_current_task() });
+    // SAFETY: two integers, which are not looked at.
+    let known = unsafe { CANDIDATES.get(key) }.is_some();
+    if !known && (!is_exactly_named(touch.spot) || overlay::is_its_own(task)) {
+        return None;
     }
-    count(Counter::Dropped);
-    if let Some(repeats) = &repeats {
-        throttle::forget(repeats);
+    let cgroup = candidate::cgroup_of(task);
+    if touch.operation != operation::CREATE && candidate::is_refused(cgroup, key.inode, key.device) {
+        count(Counter::Negative);
+        return None;
+    }
+    if file::on_overlay(touch.inode) {
+        let _noted = overlay::decided(UNDECIDED_TRAP);
+    }
+    if known {
+        return Some(touch);
+    }
+    // Told also where there is no room to watch it.
+    let _armed = candidate::arm(cgroup, key.inode, key.device);
+    Some(Touch { check: CHECK_NAME, ..touch })
+}
+
+#[inline(always)]
+fn is_exactly_named(spot: Spot) -> bool {
+    candidate::is_named(spot.dentry.0)
+        || candidate::mountpoint(spot.mount, spot.dentry).is_some_and(|place| candidate::is_named(place.0))
+}
+
+#[inline(always)]
+fn what(mode: u32, flags: u32) -> u8 {
+    if mode & FMODE_CREATED != 0 {
+        operation::CREATE
+    } else if flags & FMODE_EXEC != 0 {
+        operation::EXEC
+    } else if mode & FMODE_WRITE != 0 {
+        operation::WRITE
+    } else {
+        operation::OPEN
     }
 }

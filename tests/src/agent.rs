@@ -142,6 +142,12 @@ impl Agent {
         self.ended().await
     }
 
+    /// Kills it, which it cannot notice, and waits for its end.
+    pub async fn kill(self) -> Result<End> {
+        self.signal(Signal::KILL)?;
+        self.ended().await
+    }
+
     fn signal(&self, signal: Signal) -> Result<Pid> {
         let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let pid = pid.context("the agent has ended already")?;

@@ -1,7 +1,12 @@
 //! What koney's behaviour tests and its demo stand on: an ingest endpoint that speaks the real protocol, and the agent as a process.
 
-pub mod agent;
 mod certificate;
+
+pub mod agent;
+pub mod container;
+pub mod count;
+pub mod evasion;
+pub mod floor;
 pub mod ingest;
 pub mod kernel;
 pub mod manifests;

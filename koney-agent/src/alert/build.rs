@@ -2,27 +2,27 @@
 
 use koney_common::Repeats;
 
-use super::{Alert, Gap, Operation, Owner, Process, Repeated, Trap, identity};
+use super::{Accessor, Alert, Container, Gap, Owner, Process, Repeated, Trap, identity};
 use crate::{
-    event::{self, Observation, Subject},
-    trap::Hit,
+    event::{Check, Observation, Operation, Subject},
+    trap::{self, Hit, Place},
     workload::{Clock, Host},
 };
 
-/// Builds the alert for one hit on the host itself.
+/// Builds the alert for one hit.
 #[must_use]
-pub fn on_host(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detector: &'static str) -> Alert {
+pub fn of_hit(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detector: &'static str) -> Alert {
     Alert {
         id: identity::of(&host.boot_id, seen, &hit.policy, &hit.file_path),
         time: clock.wall(seen.boot_ns),
         policy: Some(hit.policy.to_string()),
         trap: Trap::FilesystemHoneytoken { file_path: hit.file_path.to_string() },
-        operation: match seen.operation {
-            event::Operation::Open => Operation::Open,
-        },
+        operation: seen.operation,
+        check: seen.check,
         node: Some(host.name.clone()),
-        owner: Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
+        owner: owner(&hit.place, host),
         process: Some(process(&seen.subject, clock)),
+        accessor: accessor(&hit.place, &seen.subject),
         accessed_path: seen.path.as_deref().filter(|path| *path != hit.file_path.as_ref()).map(str::to_owned),
         repeats: None,
         gap: None,
@@ -39,9 +39,11 @@ pub fn gap(gap: Gap, boot_ns: u64, host: &Host, clock: Clock, detector: &'static
         policy: None,
         trap: Trap::Unknown,
         operation: Operation::Open,
+        check: Check::Identity,
         node: Some(host.name.clone()),
-        owner: Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
+        owner: owner(&Place::Host, host),
         process: None,
+        accessor: None,
         accessed_path: None,
         repeats: None,
         gap: Some(gap),
@@ -59,6 +61,30 @@ pub fn repeats(first: &Alert, counted: &Repeats, clock: Clock) -> Alert {
         repeats: Some(Repeated { count: counted.count, first: first.time, last }),
         ..first.clone()
     }
+}
+
+fn owner(place: &Place, host: &Host) -> Owner {
+    match place {
+        Place::Host => Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
+        Place::Container(container) => Owner::Container(Container {
+            namespace: container.namespace.clone(),
+            pod: container.pod.clone(),
+            name: container.name.clone(),
+            id: container.id.clone(),
+        }),
+    }
+}
+
+/// On a bare host every process is the host's.
+fn accessor(place: &Place, subject: &Subject) -> Option<Accessor> {
+    let accessor = trap::Accessor::of(subject);
+    if *place == Place::Host || place.is_of(&accessor) {
+        return None;
+    }
+    Some(match accessor {
+        trap::Accessor::Host => Accessor::Host,
+        trap::Accessor::Container(id) => Accessor::Container { id },
+    })
 }
 
 fn process(subject: &Subject, clock: Clock) -> Process {
@@ -85,12 +111,12 @@ pub(crate) mod tests {
     use koney_common::TrapKey;
 
     use super::*;
-    use crate::event::{Check, Parent};
+    use crate::event::{Parent, PathKind};
 
     pub(crate) fn observation() -> Observation {
         Observation {
             boot_ns: 5_000,
-            operation: event::Operation::Open,
+            operation: Operation::Open,
             check: Check::Identity,
             trap: 1,
             key: TrapKey::new(1, 42),
@@ -98,6 +124,8 @@ pub(crate) mod tests {
             nested: false,
             open_flags: Some(0),
             path: Some("/run/./token".to_owned()),
+            path_kind: PathKind::Whole,
+            root: None,
             subject: Subject {
                 pid: Some(9),
                 init_tid: 1009,
@@ -110,9 +138,9 @@ pub(crate) mod tests {
     }
 
     fn alert(path: &str) -> Alert {
-        let hit = Hit { policy: "p".into(), file_path: path.into() };
+        let hit = Hit { place: Place::Host, policy: "p".into(), file_path: path.into() };
         let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned() };
-        on_host(&observation(), &hit, &host, Clock, "lsm")
+        of_hit(&observation(), &hit, &host, Clock, "lsm")
     }
 
     #[test]

@@ -34,6 +34,9 @@ struct Line<'a> {
 struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_path: Option<&'a str>,
+    /// Koney knows accesses only: a change names itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -74,6 +77,7 @@ impl<'a> Line<'a> {
                     Trap::FilesystemHoneytoken { file_path } => Some(file_path),
                     Trap::Unknown => None,
                 },
+                operation: alert.operation.is_tampering().then(|| alert.operation.name()),
             },
             pod: match &alert.owner {
                 Owner::Container(container) => Some(Pod {

@@ -10,6 +10,6 @@ pub mod sentence;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use build::{gap, on_host, repeats};
-pub use model::{Alert, AlertId, Container, Gap, GapCause, Operation, Owner, Process, Repeated, Trap};
+pub use build::{gap, of_hit, repeats};
+pub use model::{Accessor, Alert, AlertId, Container, Gap, GapCause, Owner, Process, Repeated, Trap};
 pub use parts::whole_seconds;

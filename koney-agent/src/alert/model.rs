@@ -7,16 +7,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::event::{Check, Operation};
+
 /// 32 upper-case hex digits: the same for every sink and for a record that is read again after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlertId(String);
-
-/// What was done to the honeytoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// Opened for reading, writing or execution.
-    Open,
-}
 
 /// Koney's trap types, with what each carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +50,18 @@ pub struct Container {
     pub name: String,
     /// Runtime id, without the runtime's scheme.
     pub id: String,
+}
+
+/// Where a process that is not the owner's belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accessor {
+    /// To the host.
+    Host,
+    /// To another container.
+    Container {
+        /// Runtime id, without the runtime's scheme.
+        id: String,
+    },
 }
 
 /// Who did it.
@@ -140,12 +147,16 @@ pub struct Alert {
     pub trap: Trap,
     /// What was done.
     pub operation: Operation,
+    /// How the file was recognised.
+    pub check: Check,
     /// Name of the node (or host).
     pub node: Option<String>,
     /// Whose trap it is.
     pub owner: Owner,
     /// Who touched it.
     pub process: Option<Process>,
+    /// Where whoever touched it belongs, where that is not the owner.
+    pub accessor: Option<Accessor>,
     /// The name that was really used, where it is not the policy's `filePath`.
     pub accessed_path: Option<String>,
     /// What followed: set on the one alert that sums up a burst, whose first access has an alert of its own.

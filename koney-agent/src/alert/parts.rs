@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Alert, Operation, Owner, Trap};
+use super::{Alert, Owner, Trap};
 
 impl Alert {
     /// When it happened, cut to whole seconds: `2025-07-18T19:39:11Z`.
@@ -28,16 +28,6 @@ impl Trap {
         match self {
             Self::FilesystemHoneytoken { .. } => "filesystem_honeytoken",
             Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl Operation {
-    /// The word that sinks carry.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
         }
     }
 }

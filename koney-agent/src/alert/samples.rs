@@ -1,6 +1,7 @@
 //! Alerts that tests of several rooms render.
 
-use super::{Alert, AlertId, Container, Operation, Owner, Process, Trap};
+use super::{Alert, AlertId, Container, Owner, Process, Trap};
+use crate::event::{Check, Operation};
 
 /// The access that the specification of the Dynatrace event shows.
 pub(crate) fn in_pod() -> Alert {
@@ -12,6 +13,7 @@ pub(crate) fn in_pod() -> Alert {
         policy: Some("deceptionpolicy-servicetoken".to_owned()),
         trap: Trap::FilesystemHoneytoken { file_path: "/run/secrets/koney/service_token".to_owned() },
         operation: Operation::Open,
+        check: Check::Identity,
         node: Some("minikube".to_owned()),
         owner: Owner::Container(Container {
             namespace: "koney-demo".to_owned(),
@@ -27,6 +29,7 @@ pub(crate) fn in_pod() -> Alert {
             cwd: Some("/".to_owned()),
             ..Process::default()
         }),
+        accessor: None,
         accessed_path: None,
         repeats: None,
         gap: None,

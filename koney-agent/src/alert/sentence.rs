@@ -1,6 +1,7 @@
 //! The one sentence that tells a person what happened.
 
 use super::{Alert, Owner, Trap};
+use crate::event::Operation;
 
 /// Says what was touched and where. A part that is not known is `?`, as Koney writes it.
 #[must_use]
@@ -13,14 +14,24 @@ pub fn sentence(alert: &Alert) -> String {
         return "Koney alert triggered".to_owned();
     };
     let path = or_unknown(file_path);
+    let what = what(alert.operation);
     match &alert.owner {
         Owner::Container(container) => {
             let (namespace, pod) = (or_unknown(&container.namespace), or_unknown(&container.pod));
-            format!("Access to honeytoken ({path}) in pod ({namespace}/{pod}) detected")
+            format!("{what} honeytoken ({path}) in pod ({namespace}/{pod}) detected")
         }
         Owner::Host { name, .. } => {
-            format!("Access to honeytoken ({path}) on host ({}) detected", or_unknown(name))
+            format!("{what} honeytoken ({path}) on host ({}) detected", or_unknown(name))
         }
+    }
+}
+
+fn what(operation: Operation) -> String {
+    match operation {
+        Operation::Denied => "Denied access to".to_owned(),
+        Operation::Held => "Open descriptor of".to_owned(),
+        operation if operation.is_tampering() => format!("Tampering ({}) with", operation.name()),
+        _ => "Access to".to_owned(),
     }
 }
 
@@ -46,6 +57,15 @@ mod tests {
         assert_eq!(
             sentence(&samples::on_host()),
             "Access to honeytoken (/run/secrets/koney/service_token) on host (web-1) detected"
+        );
+    }
+
+    #[test]
+    fn names_what_was_tampered_with() {
+        let alert = Alert { operation: Operation::Unlink, ..samples::on_host() };
+        assert_eq!(
+            sentence(&alert),
+            "Tampering (unlink) with honeytoken (/run/secrets/koney/service_token) on host (web-1) detected"
         );
     }
 

@@ -59,7 +59,13 @@ macro_rules! record {
             "origin (workload or runtime)" => PIDS, PARENT;
             "open flags" => &["file_flags"];
             "generation of the file" => &["file_inode", "inode_generation"];
+            "root directory" => &["task_fs", "fs_root", "path_dentry", "dentry_inode"];
             "mark of a kernel thread" => &["task_flags"];
+            "files that nobody has armed yet (told by their name)" =>
+                &["dentry_name", "dentry_name_length", "dentry_inline_name", "inline_name_size", "path_dentry", "path_mount"];
+            "changes of decoys" => &["dentry_inode", "iattr_valid"];
+            "path of a changed decoy" => &["dentry_super_block", "vfsmount_super_block"];
+            "opens that an overlay makes itself, told from others" => &["super_block_magic", "task_cred", "task_real_cred"];
         }
     };
 }
@@ -107,9 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn a_record_has_a_field_for_each_bit_and_the_kernel_thread_mark() {
+    fn a_record_has_a_field_for_each_bit_and_for_what_no_bit_tells() {
         use koney_common::record::valid;
-        assert_eq!(all(true).len(), valid::GENERATION.trailing_zeros() as usize + 2);
+        let bits = valid::ROOT.trailing_zeros() as usize + 1;
+        assert_eq!(all(true).len(), bits + 5, "a kernel thread, the check by name, changes, their path, and the overlay's own");
         assert_eq!(all(false).len(), all(true).len());
     }
 

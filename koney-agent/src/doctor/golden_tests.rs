@@ -15,7 +15,7 @@ STATUS    CHECK                   FOUND
 ok        kernel                  6.12.117-cloud-amd64
 ok        eBPF programs           built into this binary
 ok        type information        /sys/kernel/btf/vmlinux, readable
-ok        record fields           23 of 23
+ok        record fields           28 of 28
 ok        CAP_BPF                 held, to load programs and maps
 ok        CAP_PERFMON             held, to attach programs that read kernel memory
 ok        CAP_DAC_READ_SEARCH     held, to reach decoys of every owner

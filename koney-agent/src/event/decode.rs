@@ -5,14 +5,14 @@ use std::mem::offset_of;
 use koney_common::{
     Record, TrapKey,
     record::{
-        ARGUMENTS_LEN, CHECK_IDENTITY, COMM_LEN, NAME_LEN, OPERATION_OPEN, ORIGIN_RUNTIME_EXEC, ORIGIN_WORKLOAD, PATH_AREA,
+        ARGUMENTS_LEN, CHECK_IDENTITY, CHECK_NAME, COMM_LEN, NAME_LEN, ORIGIN_RUNTIME_EXEC, ORIGIN_WORKLOAD, PATH_AREA,
         RECORD_LEN, VERSION, valid,
     },
 };
 use thiserror::Error;
 
 use super::{
-    observation::{Check, Observation, Operation, Origin, Parent, Subject},
+    observation::{Check, Observation, Operation, Origin, Parent, PathKind, Subject},
     text,
 };
 
@@ -50,12 +50,11 @@ pub fn decode(bytes: &[u8]) -> Result<Observation, DecodeError> {
     if version != VERSION {
         return Err(DecodeError::Version(version));
     }
-    let operation = match raw.u8(at!(operation)) {
-        OPERATION_OPEN => Operation::Open,
-        other => return Err(DecodeError::Unknown("operation", other)),
-    };
+    let code = raw.u8(at!(operation));
+    let operation = Operation::of_code(code).ok_or(DecodeError::Unknown("operation", code))?;
     let check = match raw.u8(at!(check)) {
         CHECK_IDENTITY => Check::Identity,
+        CHECK_NAME => Check::Name,
         other => return Err(DecodeError::Unknown("check", other)),
     };
     Ok(Observation {
@@ -68,8 +67,22 @@ pub fn decode(bytes: &[u8]) -> Result<Observation, DecodeError> {
         nested: raw.has(valid::NESTED),
         open_flags: raw.when(valid::OPEN_FLAGS, raw.u32(at!(open_flags))),
         path: raw.path(valid::PATH, valid::PATH_TRUNCATED, at!(path), at!(path_len)),
+        path_kind: path_kind(&raw),
+        root: raw.when(valid::ROOT, TrapKey::new(raw.u32(at!(root_device)), raw.u64(at!(root_inode)))),
         subject: subject(&raw),
     })
+}
+
+fn path_kind(raw: &Raw<'_>) -> PathKind {
+    if raw.has(valid::PATH_TRUNCATED) {
+        PathKind::Truncated
+    } else if raw.has(valid::PATH_OUTSIDE_ROOT) {
+        PathKind::Outside
+    } else if raw.has(valid::PATH_IN_FILE_SYSTEM) {
+        PathKind::InFileSystem
+    } else {
+        PathKind::Whole
+    }
 }
 
 fn subject(raw: &Raw<'_>) -> Subject {
@@ -181,7 +194,7 @@ mod tests {
     fn record(bits: u64) -> Vec<u8> {
         let mut record = vec![0; RECORD_LEN];
         put(&mut record, at!(version), &VERSION.to_ne_bytes());
-        put(&mut record, at!(operation), &[OPERATION_OPEN]);
+        put(&mut record, at!(operation), &[koney_common::record::operation::OPEN]);
         put(&mut record, at!(check), &[CHECK_IDENTITY]);
         put(&mut record, at!(valid), &bits.to_ne_bytes());
         record

@@ -5,8 +5,7 @@ use std::mem::offset_of;
 use koney_common::{
     Record,
     record::{
-        ARGUMENTS_LEN, CHECK_IDENTITY, COMM_LEN, NAME_LEN, OPERATION_OPEN, ORIGIN_RUNTIME_EXEC, PATH_LEN, RECORD_LEN, VERSION,
-        valid,
+        ARGUMENTS_LEN, CHECK_IDENTITY, COMM_LEN, NAME_LEN, ORIGIN_RUNTIME_EXEC, PATH_LEN, RECORD_LEN, VERSION, operation, valid,
     },
 };
 use proptest::{collection::vec, prelude::*};
@@ -35,7 +34,7 @@ fn put(record: &mut [u8], offset: usize, bytes: &[u8]) {
 fn record(bits: u64) -> Vec<u8> {
     let mut record = vec![0; RECORD_LEN];
     put(&mut record, at!(version), &VERSION.to_ne_bytes());
-    put(&mut record, at!(operation), &[OPERATION_OPEN]);
+    put(&mut record, at!(operation), &[operation::OPEN]);
     put(&mut record, at!(check), &[CHECK_IDENTITY]);
     put(&mut record, at!(valid), &bits.to_ne_bytes());
     record

@@ -10,5 +10,5 @@ mod decode_properties;
 pub mod properties;
 
 pub use decode::{DecodeError, decode};
-pub use observation::{Check, Observation, Operation, Origin, Parent, Subject};
+pub use observation::{Check, Observation, Operation, Origin, Parent, PathKind, Subject};
 pub use text::arguments;

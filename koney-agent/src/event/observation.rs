@@ -1,6 +1,6 @@
 //! What the kernel saw, in types. Whatever the kernel could not tell is `None`.
 
-use koney_common::TrapKey;
+use koney_common::{Slot, TrapKey, identity::NO_TRAP, name::Candidate, record::operation};
 
 /// One access to an armed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +23,111 @@ pub struct Observation {
     pub open_flags: Option<u32>,
     /// The name used, as the process sees it.
     pub path: Option<String>,
+    /// How far the path can be relied upon.
+    pub path_kind: PathKind,
+    /// The process's root directory: under which `path` stands.
+    pub root: Option<TrapKey>,
     /// Who did it.
     pub subject: Subject,
+}
+
+impl Observation {
+    /// What the kernel noted of a file that it armed by its name.
+    #[must_use]
+    pub fn of_candidate(key: TrapKey, candidate: &Candidate) -> Self {
+        Self {
+            boot_ns: candidate.time_ns,
+            operation: Operation::Open,
+            check: Check::Name,
+            trap: NO_TRAP,
+            key,
+            generation: None,
+            nested: false,
+            open_flags: None,
+            path: None,
+            path_kind: PathKind::Truncated,
+            root: None,
+            subject: Subject { cgroup_id: Some(candidate.cgroup).filter(|cgroup| *cgroup != 0), ..Subject::default() },
+        }
+    }
+
+    /// What the kernel kept in few words while the ring was full; `None` where it is not of this layout.
+    #[must_use]
+    pub fn of_slot(trap: u32, slot: &Slot) -> Option<Self> {
+        let comm = slot.comm.split(|byte| *byte == 0).next().unwrap_or_default();
+        Some(Self {
+            boot_ns: slot.time_ns,
+            operation: u8::try_from(slot.operation).ok().and_then(Operation::of_code)?,
+            check: Check::Identity,
+            trap,
+            key: slot.file,
+            generation: None,
+            nested: false,
+            open_flags: None,
+            path: None,
+            path_kind: PathKind::Truncated,
+            root: None,
+            subject: Subject {
+                pid: Some(slot.pid).filter(|pid| *pid != 0),
+                init_pid: slot.init_pid,
+                init_tid: slot.init_tid,
+                start_ns: Some(slot.start_time_ns).filter(|start| *start != 0),
+                uid: Some(slot.uid).filter(|uid| *uid != u32::MAX),
+                cgroup_id: Some(slot.cgroup).filter(|cgroup| *cgroup != 0),
+                comm: Some(String::from_utf8_lossy(comm).into_owned()),
+                ..Subject::default()
+            },
+        })
+    }
+}
+
+/// From where a path is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathKind {
+    /// From the process's root directory, whole.
+    #[default]
+    Whole,
+    /// Its first components are missing.
+    Truncated,
+    /// The file does not lie below the process's root directory.
+    Outside,
+    /// From the root of the file system: the hook knows no mount.
+    InFileSystem,
 }
 
 /// What was done to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Opened.
+    /// Opened for reading.
     Open,
+    /// Opened for writing.
+    Write,
+    /// Executed.
+    Exec,
+    /// Created.
+    Create,
+    /// A name of it was removed.
+    Unlink,
+    /// Moved to another name.
+    Rename,
+    /// Another file took its name.
+    Replace,
+    /// Given another name.
+    Link,
+    /// A symbolic link took its name.
+    Symlink,
+    /// Cut or extended without an open.
+    Truncate,
+    /// Permission bits changed.
+    Chmod,
+    /// Owner or group changed.
+    Chown,
+    /// An extended attribute set.
+    Setxattr,
+    /// Asked for and denied.
+    Denied,
+    /// Held open since before the agent started.
+    Held,
 }
 
 /// How the file was recognised.
@@ -39,6 +135,8 @@ pub enum Operation {
 pub enum Check {
     /// By device and inode.
     Identity,
+    /// By its name: nobody had armed it yet.
+    Name,
 }
 
 /// How the process came into its pid namespace.
@@ -115,11 +213,88 @@ pub struct Parent {
 }
 
 impl Operation {
-    /// The word for it in ids.
+    const CODES: [(u8, Self); 14] = [
+        (operation::OPEN, Self::Open),
+        (operation::WRITE, Self::Write),
+        (operation::EXEC, Self::Exec),
+        (operation::CREATE, Self::Create),
+        (operation::UNLINK, Self::Unlink),
+        (operation::RENAME, Self::Rename),
+        (operation::REPLACE, Self::Replace),
+        (operation::LINK, Self::Link),
+        (operation::SYMLINK, Self::Symlink),
+        (operation::TRUNCATE, Self::Truncate),
+        (operation::CHMOD, Self::Chmod),
+        (operation::CHOWN, Self::Chown),
+        (operation::SETXATTR, Self::Setxattr),
+        (operation::DENIED, Self::Denied),
+    ];
+
+    /// The operation of a record's code ([`koney_common::record::operation`]).
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::CODES.into_iter().find(|(its_code, _)| *its_code == code).map(|(_, operation)| operation)
+    }
+
+    /// A record's code; 0 for what no program tells.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        Self::CODES.into_iter().find(|(_, operation)| *operation == self).map_or(0, |(code, _)| code)
+    }
+
+    /// The word for it in ids, alerts and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Write => "write",
+            Self::Exec => "exec",
+            Self::Create => "create",
+            Self::Unlink => "unlink",
+            Self::Rename => "rename",
+            Self::Replace => "replace",
+            Self::Link => "link",
+            Self::Symlink => "symlink",
+            Self::Truncate => "truncate",
+            Self::Chmod => "chmod",
+            Self::Chown => "chown",
+            Self::Setxattr => "setxattr",
+            Self::Denied => "denied",
+            Self::Held => "held",
+        }
+    }
+
+    /// A change of the decoy, not an access to what it holds.
+    #[must_use]
+    pub const fn is_tampering(self) -> bool {
+        matches!(
+            self,
+            Self::Unlink
+                | Self::Rename
+                | Self::Replace
+                | Self::Link
+                | Self::Symlink
+                | Self::Truncate
+                | Self::Chmod
+                | Self::Chown
+                | Self::Setxattr
+        )
+    }
+
+    /// The file at the path may be another one now.
+    #[must_use]
+    pub const fn moves_files(self) -> bool {
+        matches!(self, Self::Create | Self::Write | Self::Exec) || self.is_tampering()
+    }
+}
+
+impl Check {
+    /// The word for it in alerts and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Name => "name",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::mem::offset_of;
 
 use koney_common::{
     Record,
-    record::{ARGUMENTS_LEN, CHECK_IDENTITY, COMM_LEN, NAME_LEN, OPERATION_OPEN, PATH_AREA, RECORD_LEN, VERSION},
+    record::{ARGUMENTS_LEN, CHECK_IDENTITY, COMM_LEN, NAME_LEN, PATH_AREA, RECORD_LEN, VERSION, operation},
 };
 
 use super::{DecodeError, Observation, Parent, Subject, decode};
@@ -32,7 +32,7 @@ pub fn hold_behind_a_head(bytes: &[u8]) {
     record.resize(RECORD_LEN, 0);
     put(&mut record, offset_of!(Record, version), &VERSION.to_ne_bytes());
     if matches!(decode(&record), Err(DecodeError::Unknown(..))) {
-        put(&mut record, offset_of!(Record, operation), &[OPERATION_OPEN]);
+        put(&mut record, offset_of!(Record, operation), &[operation::OPEN]);
         put(&mut record, offset_of!(Record, check), &[CHECK_IDENTITY]);
     }
     hold(&record);

@@ -3,7 +3,7 @@
 //! `stat` does not report the kernel's own (device, inode) on overlayfs without xino, on btrfs and others; an open does.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     io,
     os::fd::{AsFd as _, BorrowedFd},
     path::PathBuf,
@@ -12,15 +12,17 @@ use std::{
 
 use aya::maps::{HashMap, MapData, MapError};
 use koney_common::{
-    ArmRequest, TrapKey,
-    identity::{ARM_KEYS, NO_TRAP},
+    ArmRequest, NameKey, TrapEntry, TrapKey,
+    identity::{ARM_KEYS, NO_TRAP, ROLE_OWN},
 };
 use thiserror::Error;
 
 use super::{
     gate::Gate,
+    names::Names,
     open::{self, OpenError, Stamp},
     pod::{Entry, Key, Request},
+    root::Root,
 };
 
 /// The trap is not armed; the reason becomes its state and the agent tries again.
@@ -54,6 +56,8 @@ pub enum ArmError {
 pub struct Job {
     /// The agent's number for the trap.
     pub trap: u32,
+    /// Where the path is looked up.
+    pub root: Root,
     /// Absolute path inside the root.
     pub path: PathBuf,
     /// What came of the last time; a file that is still the same is not opened again.
@@ -67,6 +71,8 @@ pub struct Armed {
     pub keys: Vec<ArmedKey>,
     /// By which it is known again.
     pub stamp: Stamp,
+    /// Its path without symbolic links, as its mount namespace has it.
+    pub canonical: Option<PathBuf>,
 }
 
 /// A key, and which of the files that have had this inode number it stands for.
@@ -87,6 +93,10 @@ pub(super) trait Arm: Send + Sync {
     fn arm(&self, job: &Job) -> Outcome;
     /// Nobody wants this key any more. Unknown keys are no error: what is gone is gone.
     fn disarm(&self, key: TrapKey);
+    /// The kernel's own key of a root directory under which something was looked up before; `None` where the detector does not tell it.
+    fn root(&self, root: Root) -> Option<TrapKey>;
+    /// Makes these the names by which a decoy is known that is not armed yet. Nothing, where the detector knows no names.
+    fn name(&self, names: &BTreeSet<NameKey>) -> Result<(), ArmError>;
 }
 
 /// The one that enters and removes keys.
@@ -94,7 +104,16 @@ pub(super) struct Armory {
     gate: Gate,
     requests: Mutex<HashMap<MapData, u32, Request>>,
     traps: Mutex<Traps>,
+    names: Mutex<Names>,
+    /// What was answered before; a directory keeps its key as long as its process lives.
+    roots: Mutex<BTreeMap<Root, TrapKey>>,
 }
+
+/// `BPF_NOEXIST`, `include/uapi/linux/bpf.h`.
+const BPF_NOEXIST: u64 = 1;
+
+/// Roots whose keys are kept.
+const ROOTS: usize = 4096;
 
 struct Traps {
     table: HashMap<MapData, Key, Entry>,
@@ -104,30 +123,77 @@ struct Traps {
 }
 
 impl Armory {
-    pub(super) fn new(gate: Gate, requests: HashMap<MapData, u32, Request>, table: HashMap<MapData, Key, Entry>) -> Self {
+    pub(super) fn new(
+        gate: Gate,
+        requests: HashMap<MapData, u32, Request>,
+        table: HashMap<MapData, Key, Entry>,
+        names: Names,
+    ) -> Self {
         let traps = Traps { table, keys: HashSet::new(), slots: BTreeMap::new() };
-        Self { gate, requests: Mutex::new(requests), traps: Mutex::new(traps) }
+        Self { gate, requests: Mutex::new(requests), traps: Mutex::new(traps), names: Mutex::new(names), roots: Mutex::default() }
     }
 
     /// Arms the file behind an `O_PATH` (or any other) descriptor.
     pub(super) fn arm_found(&self, trap: u32, found: BorrowedFd<'_>) -> Result<Vec<ArmedKey>, ArmError> {
-        let thread = thread_id();
-        let asked = ArmRequest { trap, holders: [NO_TRAP; ARM_KEYS], ..ArmRequest::default() };
-        lock(&self.requests).insert(thread, Request(asked), 0)?;
         // Until the keys are counted below: the program opens their slots without the lock, and a key that is disarmed meanwhile may
         // close them; nothing is overlooked as long as somebody is arming.
         let _guard = self.gate.arming();
-        let opened = open::reopen(found);
-        let answer = {
-            let mut requests = lock(&self.requests);
-            let answer = requests.get(&thread, 0);
-            requests.remove(&thread)?;
-            answer?.0
-        };
+        let request = ArmRequest { trap, holders: [NO_TRAP; ARM_KEYS], ..ArmRequest::default() };
+        let (answer, opened) = self.open_as(request, || open::reopen(found))?;
         // Also where the open failed in the end: the program has answered before that (`do_dentry_open`, `fs/open.c`).
         let keys = self.take(&answer);
         drop(opened.map_err(OpenError::Io)?);
         keys
+    }
+
+    /// The kernel's own key of a root directory.
+    fn key_of_root(&self, root: BorrowedFd<'_>) -> Result<TrapKey, ArmError> {
+        let _guard = self.gate.arming();
+        let request = ArmRequest { ask: 1, holders: [NO_TRAP; ARM_KEYS], ..ArmRequest::default() };
+        let (answer, opened) = self.open_as(request, || open::reopen_directory(root))?;
+        drop(opened.map_err(OpenError::Io)?);
+        if answer.filled == 0 { Err(ArmError::NotSeen) } else { Ok(answer.keys[0]) }
+    }
+
+    /// A root that cannot be told costs the check by name its shortest way, and nothing else.
+    fn learn_root(&self, root: Root, directory: BorrowedFd<'_>) {
+        if lock(&self.roots).contains_key(&root) {
+            return;
+        }
+        match self.key_of_root(directory) {
+            Ok(key) => {
+                let mut roots = lock(&self.roots);
+                if roots.len() >= ROOTS {
+                    roots.clear();
+                }
+                roots.insert(root, key);
+            }
+            Err(error) => tracing::debug!(%error, "no key of the root directory"),
+        }
+    }
+
+    /// Opens something as an arming thread, and gives what the program answered.
+    fn open_as<T>(&self, request: ArmRequest, open: impl FnOnce() -> T) -> Result<(ArmRequest, T), ArmError> {
+        let thread = thread_id();
+        lock(&self.requests).insert(thread, Request(request), 0)?;
+        let opened = open();
+        let mut requests = lock(&self.requests);
+        let answer = requests.get(&thread, 0);
+        requests.remove(&thread)?;
+        Ok((answer?.0, opened))
+    }
+
+    /// Closes slots that the programs have opened for files which are armed no more, unless `still` names one of them after that.
+    pub(super) fn close_unless(&self, keys: &[TrapKey], still: impl FnOnce() -> Vec<TrapKey>) {
+        // Nothing is overlooked while slots are closed and opened again.
+        let _guard = self.gate.arming();
+        let traps = lock(&self.traps);
+        for key in keys.iter().filter(|key| !traps.slots.contains_key(&key.slot())) {
+            self.gate.close(*key);
+        }
+        for key in still() {
+            self.gate.open(key);
+        }
     }
 
     /// Counts the keys that the program has entered.
@@ -149,6 +215,23 @@ impl Armory {
         if keys.len() == filled { Ok(keys) } else { Err(ArmError::Full) }
     }
 
+    /// Enters a key that the programs have told.
+    pub(super) fn adopt(&self, trap: u32, key: TrapKey) -> Result<(), MapError> {
+        let mut traps = lock(&self.traps);
+        // One that is there already is some trap's.
+        match traps.table.insert(Key(key), Entry(TrapEntry { trap, role: ROLE_OWN }), BPF_NOEXIST) {
+            Ok(()) => {
+                if traps.keys.insert(key) {
+                    *traps.slots.entry(key.slot()).or_default() += 1;
+                }
+                self.gate.open(key);
+                Ok(())
+            }
+            Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// All the keys are in force: nobody has removed one behind the agent's back.
     fn has(&self, keys: &[ArmedKey]) -> bool {
         let traps = lock(&self.traps);
@@ -158,12 +241,22 @@ impl Armory {
 
 impl Arm for Armory {
     fn arm(&self, job: &Job) -> Outcome {
-        let root = open::own_root().map_err(OpenError::Io)?;
-        let found = open::resolve(root, &job.path)?;
+        let root = job.root.open().map_err(OpenError::Io)?;
+        self.learn_root(job.root, root.as_fd());
+        let found = open::resolve(&root, &job.path)?;
         if let Some(known) = job.known.as_ref().filter(|known| known.stamp == found.stamp && self.has(&known.keys)) {
             return Ok(known.clone());
         }
-        Ok(Armed { keys: self.arm_found(job.trap, found.file.as_fd())?, stamp: found.stamp })
+        let keys = self.arm_found(job.trap, found.file.as_fd())?;
+        Ok(Armed { keys, stamp: found.stamp, canonical: found.canonical() })
+    }
+
+    fn root(&self, root: Root) -> Option<TrapKey> {
+        lock(&self.roots).get(&root).copied()
+    }
+
+    fn name(&self, names: &BTreeSet<NameKey>) -> Result<(), ArmError> {
+        Ok(lock(&self.names).set(&self.gate, names)?)
     }
 
     fn disarm(&self, key: TrapKey) {

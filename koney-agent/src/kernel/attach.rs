@@ -9,6 +9,7 @@ use super::{
     canary::{self, Canary},
     environment::Environment,
     error::{Attempt, Attempts, KernelError},
+    hook::HookFailure,
     load::Programs,
     method::{self, Choice, Method},
     ring::Ring,
@@ -16,6 +17,13 @@ use super::{
 
 /// How long the canary's record may take.
 pub const CANARY_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What holds, and what does not.
+pub(super) struct Attached {
+    pub(super) method: Method,
+    pub(super) failed: Attempts,
+    pub(super) unwatched: Vec<HookFailure>,
+}
 
 /// Attaches the first method whose canary comes back; the others are told with what came of them.
 pub(super) fn attach_first(
@@ -26,11 +34,12 @@ pub(super) fn attach_first(
     canary: &Canary,
     ring: &mut Ring,
     mut each: impl FnMut(&[u8]),
-) -> Result<(Method, Attempts), KernelError> {
+) -> Result<Attached, KernelError> {
     let mut failed = method::left_out(choice, environment);
     for method in method::order(choice, environment) {
-        match programs.attach(method).and_then(|()| fires(armory, canary, ring, &mut each)) {
-            Ok(()) => return Ok((method, failed)),
+        let attached = programs.attach(method);
+        match attached.and_then(|unwatched| fires(armory, canary, ring, &mut each).map(|()| unwatched)) {
+            Ok(unwatched) => return Ok(Attached { method, failed, unwatched }),
             Err(reason) => {
                 programs.detach();
                 failed.0.push(Attempt { method, reason });

@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
 };
 
-use koney_common::identity::CANARY_TRAP;
+use koney_common::identity::{CANARY_TRAP, UNDECIDED_TRAP};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
@@ -43,4 +43,10 @@ impl Canary {
 #[must_use]
 pub const fn is_canary(trap: u32) -> bool {
     trap == CANARY_TRAP
+}
+
+/// The record is that of a file whose trap has not been decided.
+#[must_use]
+pub const fn is_undecided(trap: u32) -> bool {
+    trap == UNDECIDED_TRAP
 }

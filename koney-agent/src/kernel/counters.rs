@@ -12,7 +12,7 @@ use koney_common::counter::{COUNTERS, Counter};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     values: [u64; COUNTERS],
-    /// Calls of the program that the kernel skipped (`recursion_misses`); `None` where it does not say (before 5.12).
+    /// Calls of the programs that the kernel skipped (`recursion_misses`); `None` where it does not say (before 5.12).
     pub missed: Option<u64>,
 }
 
@@ -23,8 +23,9 @@ impl Counts {
         self.values[counter as usize]
     }
 
-    pub(super) fn read(map: &PerCpuArray<MapData, u64>, program: Option<BorrowedFd<'_>>) -> io::Result<Self> {
-        let mut counts = Self { missed: program.and_then(missed), ..Self::default() };
+    pub(super) fn read<'a>(map: &PerCpuArray<MapData, u64>, programs: impl Iterator<Item = BorrowedFd<'a>>) -> io::Result<Self> {
+        let missed = programs.map(missed).reduce(|sum, of_one| Some(sum? + of_one?)).flatten();
+        let mut counts = Self { missed, ..Self::default() };
         for (counter, _) in Counter::ALL {
             let per_cpu = map.get(&(counter as u32), 0).map_err(io::Error::other)?;
             counts.values[counter as usize] = per_cpu.iter().sum();

@@ -3,18 +3,17 @@
 use tracing::{error, warn};
 
 use super::{
-    detector::{Detector, Options},
+    detector::{Detector, Options, Rings},
     error::KernelError,
     fanotify,
     method::Choice,
-    ring::Ring,
     workers::ArmPool,
 };
 
 /// A detector that was seen to work.
 pub enum Detection {
-    /// The kernel programs, and the ring of their records.
-    Ebpf(Box<(Detector, Ring)>),
+    /// The kernel programs, and the rings of their records.
+    Ebpf(Box<(Detector, Rings)>),
     /// Fanotify, which is degraded.
     Fanotify(Box<fanotify::Detector>),
 }

@@ -3,24 +3,28 @@
 use std::{fmt, io, os::fd::AsFd as _, sync::Arc};
 
 use aya::maps::{HashMap, Map, MapData, PerCpuArray};
-use koney_common::record::RING_BYTES;
+use koney_common::record::{CANDIDATE_RING_BYTES, RING_BYTES};
 use tracing::{info, warn};
 
 use super::{
     arm::Armory,
-    attach::attach_first,
+    attach::{Attached, attach_first},
     canary::Canary,
+    candidates::Candidates,
     counters::Counts,
     diagnostics,
     environment::{self, Environment},
     error::{Attempts, KernelError},
     gate::Gate,
+    hook::HookFailure,
     load::Programs,
     method::{Choice, Method},
+    names::Names,
     offsets,
     repeats::RepeatsTable,
     ring::Ring,
     settings,
+    sweep::{Crowds, Slots},
     workers::ArmPool,
 };
 
@@ -33,11 +37,13 @@ pub struct Options {
     pub diagnostics: bool,
     /// Count what a process does again instead of recording it.
     pub throttle: bool,
+    /// Watch changes of decoys too, not only opens.
+    pub changes: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { attach: Choice::Auto, diagnostics: false, throttle: true }
+        Self { attach: Choice::Auto, diagnostics: false, throttle: true, changes: true }
     }
 }
 
@@ -52,6 +58,16 @@ pub struct Report {
     pub failed: Attempts,
     /// Accesses can be missed, and why.
     pub degraded: Option<&'static str>,
+    /// Changes that are not watched on this kernel, and why.
+    pub unwatched: Vec<HookFailure>,
+}
+
+/// The rings of records: that of the traps, and that of files which only have a decoy's name.
+pub struct Rings {
+    /// Touches of armed files.
+    pub records: Ring,
+    /// Touches of candidates: whoever floods them takes no room from the other.
+    pub candidates: Ring,
 }
 
 /// eBPF detection, attached and seen to fire.
@@ -62,37 +78,48 @@ pub struct Detector {
     counters: PerCpuArray<MapData, u64>,
     canary: Canary,
     repeats: RepeatsTable,
+    candidates: Candidates,
+    slots: Slots,
+    crowds: Crowds,
     report: Report,
     /// Programs are loaded with the descriptor numbers of their maps, a later `reattach` included.
-    _maps: [MapData; 2],
+    _maps: [MapData; 3],
 }
 
 impl Detector {
     /// Loads the programs and attaches the first method whose canary comes back. Must be called inside a tokio runtime; blocks for
     /// up to a second per method.
-    pub fn start(options: Options) -> Result<(Self, Ring), KernelError> {
+    pub fn start(options: Options) -> Result<(Self, Rings), KernelError> {
         environment::require_privilege()?;
         let environment = Environment::read();
-        let (layout, problems) = offsets::of_this_kernel()?;
+        let btf = offsets::read_btf()?;
+        let (layout, problems) = offsets::resolve(&btf);
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
-        let mut programs = Programs::load(layout, settings::read(options.throttle), options.diagnostics)?;
+        let mut programs = Programs::load(layout, settings::read(options.throttle, &btf), options)?;
+        drop(btf);
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());
         }
         let (gate_map, gate) = gate(&mut programs)?;
-        let armory = Arc::new(Armory::new(gate, programs.map("ARMING")?, programs.map::<HashMap<_, _, _>>("TRAPS")?));
+        let names = Names::new(programs.map("NAMES")?);
+        let armory = Arc::new(Armory::new(gate, programs.map("ARMING")?, programs.map::<HashMap<_, _, _>>("TRAPS")?, names));
         let counters = programs.map("COUNTERS")?;
         let repeats = RepeatsTable::new(programs.map("REPEATS")?);
-        let (ring_map, mut ring) = ring(&mut programs)?;
+        let candidates = Candidates::new(programs.map("CANDIDATES")?, programs.map("NEGATIVES")?, Arc::clone(&armory));
+        let slots = Slots::new(programs.map("SLOTS")?);
+        let crowds = Crowds::new(programs.map("CROWDS")?);
+        let (ring_map, records) = ring(&mut programs, "RECORDS", RING_BYTES)?;
+        let (candidate_map, candidate_ring) = ring(&mut programs, "CANDIDATE_RECORDS", CANDIDATE_RING_BYTES)?;
+        let mut rings = Rings { records, candidates: candidate_ring };
         let canary = Canary::new().map_err(KernelError::Canary)?;
-        let (method, failed) =
-            attach_first(options.attach, &environment, &mut programs, &armory, &canary, &mut ring, |_record| {})?;
-        let degraded = method.degraded(&environment);
-        let report = Report { environment, method, failed, degraded };
+        let attached =
+            attach_first(options.attach, &environment, &mut programs, &armory, &canary, &mut rings.records, |_record| {})?;
+        let report = Report::new(environment, attached);
         report.log();
         let pool = ArmPool::new(Arc::<Armory>::clone(&armory));
-        Ok((Self { programs, armory, pool, counters, canary, repeats, report, _maps: [gate_map, ring_map] }, ring))
+        let kept = [gate_map, ring_map, candidate_map];
+        Ok((Self { programs, armory, pool, counters, canary, repeats, candidates, slots, crowds, report, _maps: kept }, rings))
     }
 
     /// What is attached.
@@ -112,6 +139,22 @@ impl Detector {
         &mut self.repeats
     }
 
+    /// Files that only have a decoy's name.
+    pub fn candidates(&mut self) -> &mut Candidates {
+        &mut self.candidates
+    }
+
+    /// What was kept in few words while the ring was full.
+    pub fn slots(&mut self) -> &mut Slots {
+        &mut self.slots
+    }
+
+    /// What was folded because a cgroup had had its share.
+    #[must_use]
+    pub const fn crowds(&self) -> &Crowds {
+        &self.crowds
+    }
+
     /// Touches the canary: its record must come out of the ring within a second.
     pub fn touch_canary(&self) -> io::Result<()> {
         self.canary.touch()
@@ -119,7 +162,7 @@ impl Detector {
 
     /// What was seen, emitted, dropped and missed so far.
     pub fn counts(&self) -> io::Result<Counts> {
-        Counts::read(&self.counters, self.programs.program_fd())
+        Counts::read(&self.counters, self.programs.program_fds())
     }
 
     /// Attaches again, for a canary that stayed away: somebody may have removed the link or the entry.
@@ -132,10 +175,8 @@ impl Detector {
             info!(method = %report.method, "the program still sees; the canary is armed again");
             return Ok(());
         }
-        let (method, failed) = attach_first(choice, &report.environment, programs, armory, canary, ring, each)?;
-        report.method = method;
-        report.failed = failed;
-        report.degraded = method.degraded(&report.environment);
+        let attached = attach_first(choice, &report.environment, programs, armory, canary, ring, each)?;
+        *report = Report::new(report.environment.clone(), attached);
         report.log();
         Ok(())
     }
@@ -155,6 +196,12 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    fn new(environment: Environment, attached: Attached) -> Self {
+        let Attached { method, failed, unwatched } = attached;
+        let degraded = method.degraded(&environment);
+        Self { environment, method, failed, degraded, unwatched }
+    }
+
     fn log(&self) {
         let kernel = self.environment.release.as_str();
         info!(kernel, method = %self.method, "watching opens; the canary was seen");
@@ -163,6 +210,9 @@ impl Report {
         }
         if let Some(reason) = self.degraded {
             warn!(kernel, method = %self.method, reason, "detection is degraded");
+        }
+        for HookFailure { hook, reason } in &self.unwatched {
+            warn!(kernel, %hook, reason, unseen = hook.cost(), "a change of decoys is not watched on this kernel");
         }
     }
 }
@@ -175,12 +225,12 @@ fn gate(programs: &mut Programs) -> Result<(MapData, Gate), KernelError> {
     Ok((data, gate))
 }
 
-fn ring(programs: &mut Programs) -> Result<(MapData, Ring), KernelError> {
+fn ring(programs: &mut Programs, name: &'static str, bytes: usize) -> Result<(MapData, Ring), KernelError> {
     let failed = |source| KernelError::Map { what: "ring", source };
-    let Map::RingBuf(data) = programs.take_map("RECORDS")? else {
-        return Err(KernelError::Load("RECORDS is not a ring".to_owned()));
+    let Map::RingBuf(data) = programs.take_map(name)? else {
+        return Err(KernelError::Load(format!("{name} is not a ring")));
     };
     let fd = data.fd().as_fd().try_clone_to_owned().map_err(failed)?;
-    let ring = Ring::map(fd, RING_BYTES).map_err(failed)?;
+    let ring = Ring::map(fd, bytes).map_err(failed)?;
     Ok((data, ring))
 }

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU8, AtomicU32, Ordering},
 };
 
-use koney_common::{TrapKey, identity};
+use koney_common::{TrapKey, identity, name::NAME_SLOTS};
 use rustix::mm::{MapFlags, ProtFlags};
 
 /// The map's only value, shared with the programs.
@@ -46,6 +46,16 @@ impl Gate {
     /// Nothing is armed in the key's slot any more.
     pub(super) fn close(&self, key: TrapKey) {
         self.slot(key).store(0, Ordering::SeqCst);
+    }
+
+    /// Lets names of this slot through to the table of names, or no longer.
+    pub(super) fn set_name(&self, slot: usize, open: bool) {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let names = unsafe { &raw mut (*self.value.as_ptr()).names }.cast::<u8>();
+        // SAFETY: masked to below the number of slots.
+        let byte = unsafe { names.add(slot & (NAME_SLOTS - 1)) };
+        // SAFETY: initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU8::from_ptr(byte) }.store(u8::from(open), Ordering::SeqCst);
     }
 
     fn requests(&self) -> &AtomicU32 {

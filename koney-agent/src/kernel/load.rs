@@ -1,4 +1,4 @@
-//! Loading the object with this kernel's offsets, and attaching one program at a time.
+//! Loading the object with this kernel's offsets, and attaching the programs of one method at a time.
 
 use std::{
     io,
@@ -12,7 +12,9 @@ use aya::{
 use koney_common::{Offsets, offsets::Config};
 
 use super::{
+    detector::Options,
     error::KernelError,
+    hook::{Hook, HookFailure},
     method::Method,
     object,
     pod::{Layout, Settings},
@@ -22,17 +24,18 @@ use super::{
 pub(super) struct Programs {
     ebpf: Ebpf,
     btf: Btf,
-    attached: Option<Method>,
+    attached: Vec<(Method, Hook)>,
+    changes: bool,
 }
 
 impl Programs {
-    pub(super) fn load(offsets: Offsets, config: Config, diagnostics: bool) -> Result<Self, KernelError> {
+    pub(super) fn load(offsets: Offsets, config: Config, options: Options) -> Result<Self, KernelError> {
         let bytes = object::embedded().ok_or(KernelError::NoObject)?;
         raise_memory_limit();
         let btf = Btf::from_sys_fs().map_err(|error| KernelError::Load(chain(&error)))?;
         let (layout, settings) = (Layout(offsets), Settings(config));
         // 0 switches the log sites off: the verifier removes them. 5 is `Level::Trace`.
-        let level: u8 = if diagnostics { 5 } else { 0 };
+        let level: u8 = if options.diagnostics { 5 } else { 0 };
         let ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global("OFFSETS", &layout, true)
@@ -40,7 +43,7 @@ impl Programs {
             .override_global(aya_log::LEVEL, &level, true)
             .load(bytes)
             .map_err(|error| KernelError::Load(chain(&error)))?;
-        Ok(Self { ebpf, btf, attached: None })
+        Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes })
     }
 
     /// Takes a map out of the object.
@@ -60,52 +63,60 @@ impl Programs {
         &mut self.ebpf
     }
 
-    /// Loads and attaches; whether it fires is for the canary to say.
-    pub(super) fn attach(&mut self, method: Method) -> Result<(), String> {
+    /// Loads and attaches; whether it fires is for the canary to say. Changes that this kernel does not let be watched are told, and
+    /// cost nothing else.
+    pub(super) fn attach(&mut self, method: Method) -> Result<Vec<HookFailure>, String> {
         self.detach();
-        let Self { ebpf, btf, attached } = self;
-        let name = program_name(method);
-        let program = ebpf.program_mut(name).ok_or_else(|| format!("the object has no program {name}"))?;
+        self.attach_one(method, Hook::FileOpen)?;
+        self.attached.push((method, Hook::FileOpen));
+        let mut failures = Vec::new();
+        let changes: &[Hook] = if self.changes { &Hook::CHANGES } else { &[] };
+        for hook in changes.iter().copied() {
+            match self.attach_one(method, hook) {
+                Ok(()) => self.attached.push((method, hook)),
+                Err(reason) => failures.push(HookFailure { hook, reason }),
+            }
+        }
+        Ok(failures)
+    }
+
+    fn attach_one(&mut self, method: Method, hook: Hook) -> Result<(), String> {
+        let Self { ebpf, btf, .. } = self;
+        let name = hook.program(method);
+        let program = ebpf.program_mut(&name).ok_or_else(|| format!("the object has no program {name}"))?;
+        let function = hook.function();
         let result = match (method, program) {
-            (Method::Lsm, Program::Lsm(lsm)) => loaded(lsm.load("file_open", btf)).and_then(|()| lsm.attach().map(drop)),
+            (Method::Lsm, Program::Lsm(lsm)) => loaded(lsm.load(hook.lsm(), btf)).and_then(|()| lsm.attach().map(drop)),
             (Method::Fentry, Program::FEntry(fentry)) => {
-                loaded(fentry.load("security_file_open", btf)).and_then(|()| fentry.attach().map(drop))
+                loaded(fentry.load(&function, btf)).and_then(|()| fentry.attach().map(drop))
             }
             (Method::Kprobe, Program::KProbe(kprobe)) => {
-                loaded(kprobe.load()).and_then(|()| kprobe.attach("security_file_open", 0).map(drop))
+                loaded(kprobe.load()).and_then(|()| kprobe.attach(&function, 0).map(drop))
             }
             _ => return Err(format!("program {name} is of another type")),
         };
-        result.map_err(|error| explain(&error))?;
-        *attached = Some(method);
-        Ok(())
+        result.map_err(|error| explain(&error))
     }
 
     pub(super) fn detach(&mut self) {
-        let Some(method) = self.attached.take() else { return };
-        let Some(program) = self.ebpf.program_mut(program_name(method)) else { return };
-        let unloaded = match program {
-            Program::Lsm(lsm) => lsm.unload(),
-            Program::FEntry(fentry) => fentry.unload(),
-            Program::KProbe(kprobe) => kprobe.unload(),
-            _ => return,
-        };
-        if let Err(error) = unloaded {
-            tracing::debug!(%error, %method, "the program was gone already");
+        for (method, hook) in std::mem::take(&mut self.attached) {
+            let Some(program) = self.ebpf.program_mut(&hook.program(method)) else { continue };
+            let unloaded = match program {
+                Program::Lsm(lsm) => lsm.unload(),
+                Program::FEntry(fentry) => fentry.unload(),
+                Program::KProbe(kprobe) => kprobe.unload(),
+                _ => continue,
+            };
+            if let Err(error) = unloaded {
+                tracing::debug!(%error, %method, %hook, "the program was gone already");
+            }
         }
     }
 
-    pub(super) fn program_fd(&self) -> Option<BorrowedFd<'_>> {
-        let program = self.ebpf.program(program_name(self.attached?))?;
-        Some(program.fd().ok()?.as_fd())
-    }
-}
-
-const fn program_name(method: Method) -> &'static str {
-    match method {
-        Method::Lsm => "lsm_file_open",
-        Method::Fentry => "fentry_file_open",
-        Method::Kprobe => "kprobe_file_open",
+    /// The attached programs.
+    pub(super) fn program_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let programs = self.attached.iter().filter_map(|(method, hook)| self.ebpf.program(&hook.program(*method)));
+        programs.filter_map(|program| Some(program.fd().ok()?.as_fd()))
     }
 }
 

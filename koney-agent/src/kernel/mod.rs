@@ -7,6 +7,7 @@ mod arm;
 mod attach;
 pub mod btf;
 mod canary;
+mod candidates;
 mod counters;
 mod detection;
 mod detector;
@@ -15,16 +16,20 @@ mod environment;
 mod error;
 pub mod fanotify;
 mod gate;
+mod hook;
 mod load;
 mod method;
+mod names;
 mod object;
 mod offsets;
 mod open;
 mod pod;
 mod repeats;
 mod ring;
+mod root;
 mod settings;
 mod survey;
+mod sweep;
 mod workers;
 
 #[cfg(any(test, fuzzing))]
@@ -34,17 +39,21 @@ mod text_properties;
 
 pub use arm::{ArmError, Armed, ArmedKey, Job, Outcome};
 pub use attach::CANARY_DEADLINE;
-pub use canary::is_canary;
+pub use canary::{is_canary, is_undecided};
+pub use candidates::Candidates;
 pub use counters::Counts;
 pub use detection::Detection;
-pub use detector::{Detector, Options, Report};
+pub use detector::{Detector, Options, Report, Rings};
 pub use environment::{Environment, Preemption};
 pub use error::{Attempt, Attempts, KernelError};
+pub use hook::{Hook, HookFailure};
 pub use method::{Choice, Method};
 pub use open::{OpenError, Stamp};
 pub use repeats::RepeatsTable;
 pub use ring::Ring;
+pub use root::Root;
 pub use survey::{
     Fired, Trial, absent_members, has_programs, look_up, may_use_ebpf, names_from_cgroup_v1, taken_by_auto, try_each_method,
 };
+pub use sweep::{Crowds, Slots};
 pub use workers::ArmPool;

@@ -19,10 +19,10 @@ macro_rules! resolve {
     };
 }
 
-/// Looks every member up in the running kernel's type information.
-pub(super) fn of_this_kernel() -> Result<(Offsets, Vec<MemberError>), KernelError> {
+/// The running kernel's type information.
+pub(super) fn read_btf() -> Result<Btf, KernelError> {
     let bytes = std::fs::read("/sys/kernel/btf/vmlinux").map_err(KernelError::NoBtf)?;
-    Ok(resolve(&Btf::parse(&bytes)?))
+    Ok(Btf::parse(&bytes)?)
 }
 
 /// Looks every member up; the second value says why the absent ones are absent.
@@ -39,9 +39,15 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
         inode_generation: "inode", "i_generation", Sized(4);
         inode_super_block: "inode", "i_sb", Pointer;
         super_block_device: "super_block", "s_dev", Sized(4);
+        super_block_magic: "super_block", "s_magic", Sized(8);
+        dentry_inode: "dentry", "d_inode", Pointer;
+        dentry_super_block: "dentry", "d_sb", Pointer;
+        dentry_name_length: "dentry", "d_name"."len", Sized(4);
+        iattr_valid: "iattr", "ia_valid", Sized(4);
         dentry_parent: "dentry", "d_parent", Pointer;
         dentry_name: "dentry", "d_name"."name", Pointer;
         vfsmount_root: "vfsmount", "mnt_root", Pointer;
+        vfsmount_super_block: "vfsmount", "mnt_sb", Pointer;
         mount_vfsmount: "mount", "mnt", Embedded;
         mount_parent: "mount", "mnt_parent", Pointer;
         mount_mountpoint: "mount", "mnt_mountpoint", Pointer;
@@ -53,6 +59,7 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
         task_mm: "task_struct", "mm", Pointer;
         task_fs: "task_struct", "fs", Pointer;
         task_real_cred: "task_struct", "real_cred", Pointer;
+        task_cred: "task_struct", "cred", Pointer;
         task_login_uid: "task_struct", "loginuid", Sized(4);
         task_start_time: "task_struct", "start_boottime", Sized(8);
         task_nsproxy: "task_struct", "nsproxy", Pointer;
@@ -85,6 +92,11 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
     });
     offsets.upid_size = keep(btf.size_of("upid"), &mut problems);
     offsets.css_set_memory_css = keep(memory_css(btf), &mut problems);
+    // The name inside a dentry is called differently since 6.15 (`include/linux/dcache.h`).
+    let names: [&[&str]; 2] = [&["d_shortname", "string"], &["d_iname"]];
+    let inline = names.into_iter().find(|path| btf.length_of("dentry", path).is_ok()).unwrap_or(&["d_iname"]);
+    offsets.dentry_inline_name = keep(btf.member("dentry", inline, Array), &mut problems);
+    offsets.inline_name_size = keep(btf.length_of("dentry", inline), &mut problems);
     (offsets, problems)
 }
 

@@ -3,11 +3,11 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2},
+    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2},
     io::Errno,
 };
 use thiserror::Error;
@@ -57,9 +57,19 @@ pub(super) fn resolve(root: impl AsFd, path: &Path) -> Result<Found, OpenError> 
     }
 }
 
-/// The root directory of the agent's own mount namespace.
-pub(super) fn own_root() -> io::Result<OwnedFd> {
-    Ok(open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+impl Found {
+    /// The path without symbolic links; `None` where the kernel does not tell a whole one.
+    pub(super) fn canonical(&self) -> Option<PathBuf> {
+        use std::os::fd::AsRawFd as _;
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()?;
+        path.is_absolute().then_some(path)
+    }
+}
+
+/// Opens a directory that a descriptor points to.
+pub(super) fn reopen_directory(found: impl AsFd) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(found, ".", flags, Mode::empty())?)
 }
 
 /// Opens what a descriptor points to, which raises `file_open` on exactly that inode.
@@ -90,7 +100,10 @@ fn name(kind: FileType) -> &'static str {
 mod tests {
     use std::{fs, os::unix::fs::symlink};
 
+    use rustix::fs::open;
+
     use super::*;
+    use crate::kernel::Root;
 
     #[test]
     fn a_symlink_cannot_lead_out_of_the_root() {
@@ -107,7 +120,7 @@ mod tests {
 
     #[test]
     fn only_regular_files_are_armed() {
-        let root = own_root().expect("open /");
+        let root = Root::Own.open().expect("open /");
         let refused = resolve(&root, Path::new("/proc")).expect_err("a directory");
         assert_eq!(refused.to_string(), "is not a regular file but a directory");
         let refused = resolve(&root, Path::new("/dev/null")).expect_err("a device");

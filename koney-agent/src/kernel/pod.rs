@@ -1,6 +1,10 @@
 //! The shared records as aya sees them: `Pod` is foreign and so are the records, hence one transparent wrapper each.
 
-use koney_common::{ArmRequest, Offsets, Repeats, RepeatsKey, TrapEntry, TrapKey, offsets::Config};
+use koney_common::{
+    ArmRequest, NameKey, Offsets, Repeats, RepeatsKey, Slot, TrapEntry, TrapKey,
+    name::{Candidate, CrowdKey, NegativeKey, Window},
+    offsets::Config,
+};
 
 macro_rules! plain_data {
     ($($(#[$doc:meta])* $name:ident($of:ty);)+) => {
@@ -24,6 +28,18 @@ plain_data! {
     Entry(TrapEntry);
     /// Value of the arming table.
     Request(ArmRequest);
+    /// Key of the names.
+    Name(NameKey);
+    /// Value of the candidates.
+    Undecided(Candidate);
+    /// Key of the refusals.
+    Refused(NegativeKey);
+    /// Key of the crowds.
+    CrowdOf(CrowdKey);
+    /// Value of the crowds.
+    Crowd(Window);
+    /// Value of the slots.
+    Kept(Slot);
     /// Key of the repeats.
     RepeatsOf(RepeatsKey);
     /// Value of the repeats.

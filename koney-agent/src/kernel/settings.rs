@@ -4,13 +4,29 @@ use std::fs;
 
 use koney_common::offsets::Config;
 
-/// Reads `/proc` and `/sys`.
-pub(super) fn read(throttle: bool) -> Config {
+use super::btf::Btf;
+
+/// Reads `/proc` and `/sys`; the places of arguments come from the kernel's type information.
+pub(super) fn read(throttle: bool, btf: &Btf) -> Config {
+    let dentry = |function| btf.argument(function, "dentry").unwrap_or(0);
+    Config {
+        agent_pid_ns: pid_namespace(),
+        cgroup_v1: u32::from(names_from_cgroup_v1()),
+        throttle: u32::from(throttle),
+        setattr_dentry: dentry("security_inode_setattr"),
+        lsm_setattr_dentry: dentry("bpf_lsm_inode_setattr"),
+        setxattr_dentry: dentry("security_inode_setxattr"),
+        lsm_setxattr_dentry: dentry("bpf_lsm_inode_setxattr"),
+    }
+}
+
+/// Container names are those of the memory controller's hierarchy.
+pub(super) fn names_from_cgroup_v1() -> bool {
     // On cgroup v1 (or a hybrid without controllers on the v2 side) the memory controller hangs on a v1 hierarchy.
     let v2_memory =
         fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").is_ok_and(|list| list.split_whitespace().any(|c| c == "memory"));
     let v1_memory = fs::read_to_string("/proc/cgroups").is_ok_and(|table| memory_on_v1(&table));
-    Config { agent_pid_ns: pid_namespace(), cgroup_v1: u32::from(!v2_memory && v1_memory), throttle: u32::from(throttle) }
+    !v2_memory && v1_memory
 }
 
 /// The memory controller's line of `/proc/cgroups`: a hierarchy other than 0 is a mounted v1 one.

@@ -9,6 +9,7 @@ use super::{
     method::{self, Choice, Method},
     object, offsets,
     open::{self, OpenError},
+    root::Root,
     settings,
 };
 
@@ -48,7 +49,7 @@ pub fn try_each_method(environment: &Environment) -> Result<Vec<Trial>, KernelEr
 }
 
 fn try_method(method: Method) -> Result<Trial, KernelError> {
-    let outcome = match Detector::start(Options { attach: Choice::Only(method), ..Options::default() }) {
+    let outcome = match Detector::start(Options { attach: Choice::Only(method), changes: false, ..Options::default() }) {
         Ok((detector, _ring)) => Ok(Fired { tells_misses: detector.counts().is_ok_and(|counts| counts.missed.is_some()) }),
         Err(KernelError::NoMethod(attempts)) => {
             Err(attempts.0.into_iter().map(|attempt| attempt.reason).collect::<Vec<_>>().join("; "))
@@ -73,19 +74,19 @@ pub fn has_programs() -> bool {
 
 /// The members of [`koney_common::Offsets`] that this kernel's type information does not tell.
 pub fn absent_members() -> Result<Vec<&'static str>, KernelError> {
-    let (layout, _problems) = offsets::of_this_kernel()?;
+    let (layout, _problems) = offsets::resolve(&offsets::read_btf()?);
     Ok(layout.absent().collect())
 }
 
 /// Container names are taken from the memory controller's hierarchy (cgroup v1).
 #[must_use]
 pub fn names_from_cgroup_v1() -> bool {
-    settings::read(true).cgroup_v1 != 0
+    settings::names_from_cgroup_v1()
 }
 
 /// Looks a path up as arming does.
 pub fn look_up(path: &Path) -> io::Result<()> {
-    match open::resolve(open::own_root()?, path) {
+    match open::resolve(Root::Own.open()?, path) {
         // Only the way there is asked about.
         Ok(_) | Err(OpenError::NotRegular(_) | OpenError::Missing) => Ok(()),
         Err(OpenError::Io(error)) => Err(error),

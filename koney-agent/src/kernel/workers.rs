@@ -4,17 +4,20 @@
 //! until that thread comes back.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use koney_common::TrapKey;
+use koney_common::{NameKey, TrapKey};
 use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
-use super::arm::{Arm, ArmError, Job, Outcome};
+use super::{
+    arm::{Arm, ArmError, Job, Outcome},
+    root::Root,
+};
 
 /// How long one path may take.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -28,7 +31,7 @@ pub struct ArmPool {
 
 /// The paths that some thread is at.
 #[derive(Clone, Default)]
-struct Busy(Arc<Mutex<HashSet<PathBuf>>>);
+struct Busy(Arc<Mutex<HashSet<(Root, PathBuf)>>>);
 
 impl ArmPool {
     pub(super) fn new(armory: Arc<dyn Arm>) -> Self {
@@ -40,6 +43,17 @@ impl ArmPool {
         for key in keys {
             self.armory.disarm(*key);
         }
+    }
+
+    /// The kernel's own key of a root directory under which something was looked up before; `None` where the detector does not tell it.
+    #[must_use]
+    pub fn root(&self, root: Root) -> Option<TrapKey> {
+        self.armory.root(root)
+    }
+
+    /// Makes these the names by which a decoy is known that is not armed yet.
+    pub fn name(&self, names: &BTreeSet<NameKey>) -> Result<(), ArmError> {
+        self.armory.name(names)
     }
 
     /// Arms each path; one outcome per job, in their order. A path that hangs is given up after some seconds.
@@ -77,18 +91,19 @@ impl ArmPool {
     }
 
     fn one(&self, job: &Job) -> Outcome {
-        let _at = self.busy.enter(&job.path).ok_or(ArmError::Unreachable)?;
+        let _at = self.busy.enter(job.root, &job.path).ok_or(ArmError::Unreachable)?;
         self.armory.arm(job)
     }
 }
 
 impl Busy {
     /// `None` while another thread is at the path.
-    fn enter(&self, path: &Path) -> Option<At> {
-        self.paths().insert(path.to_owned()).then(|| At { busy: self.clone(), path: path.to_owned() })
+    fn enter(&self, root: Root, path: &Path) -> Option<At> {
+        let place = (root, path.to_owned());
+        self.paths().insert(place.clone()).then(|| At { busy: self.clone(), place })
     }
 
-    fn paths(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+    fn paths(&self) -> MutexGuard<'_, HashSet<(Root, PathBuf)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,12 +111,12 @@ impl Busy {
 /// A thread is at this path until the guard is dropped.
 struct At {
     busy: Busy,
-    path: PathBuf,
+    place: (Root, PathBuf),
 }
 
 impl Drop for At {
     fn drop(&mut self) {
-        self.busy.paths().remove(&self.path);
+        self.busy.paths().remove(&self.place);
     }
 }
 
@@ -112,11 +127,11 @@ mod tests {
     #[test]
     fn one_thread_at_a_path() {
         let busy = Busy::default();
-        let first = busy.enter(Path::new("/a"));
+        let first = busy.enter(Root::Own, Path::new("/a"));
         assert!(first.is_some());
-        assert!(busy.enter(Path::new("/a")).is_none());
-        assert!(busy.enter(Path::new("/b")).is_some());
+        assert!(busy.enter(Root::Own, Path::new("/a")).is_none());
+        assert!(busy.enter(Root::Own, Path::new("/b")).is_some());
         drop(first);
-        assert!(busy.enter(Path::new("/a")).is_some());
+        assert!(busy.enter(Root::Own, Path::new("/a")).is_some());
     }
 }

@@ -6,24 +6,24 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use tracing::info;
+use tracing::{error, info};
 
 use super::Shared;
 use crate::{
     cluster::{Policy, SecretState, Severity, Sink, Snapshot},
     kernel::{ArmPool, Job, Outcome},
     sink::{ConfigError, SinkConfig, SinkId, Target, dynatrace},
-    trap::Wanted,
+    trap::{Place, Wanted},
 };
 
 /// Between two looks at every decoy: one that is planted or replaced is armed within this time.
 const RESCAN: Duration = Duration::from_secs(5);
 
 /// A look at every decoy, under way.
-type Round = Pin<Box<dyn Future<Output = Vec<(Job, Outcome)>> + Send>>;
+type Round = Pin<Box<dyn Future<Output = (u64, Vec<(Job, Outcome)>)> + Send>>;
 
 pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<Snapshot>>, pool: ArmPool) {
-    let mut control = Control { shared, pool, round: None, told: None };
+    let mut control = Control { shared: Arc::clone(&shared), pool, round: None, again: false, told: None };
     let mut rescan = interval(RESCAN);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
     snapshots.mark_changed();
@@ -37,9 +37,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
                 control.apply(&snapshot);
             }
-            outcomes = async { control.round.as_mut().expect("the branch is taken only with a round").await }, if control.round.is_some() => {
-                control.settle(outcomes);
+            (number, outcomes) = async { control.round.as_mut().expect("the branch is taken only with a round").await }, if control.round.is_some() => {
+                control.settle(number, outcomes);
             }
+            () = shared.look.notified() => control.look_now(),
             _ = rescan.tick() => control.look(),
         }
     }
@@ -49,6 +50,8 @@ struct Control {
     shared: Arc<Shared>,
     pool: ArmPool,
     round: Option<Round>,
+    /// A look was asked for while one was under way, which may have passed by what it was asked for.
+    again: bool,
     told: Option<(usize, usize)>,
 }
 
@@ -57,6 +60,8 @@ impl Control {
         // Sinks first: an access to a trap that is armed now must find them.
         self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
         self.shared.table().want(snapshot.policies.iter().flat_map(wanted));
+        // Names before files: what appears while the decoys are looked at is then told by its name.
+        self.name();
         self.disarm();
         // A round under way knows nothing of the new traps, which need not wait for the one behind it.
         self.round = None;
@@ -67,25 +72,50 @@ impl Control {
         if self.round.is_some() {
             return;
         }
-        let (jobs, pool) = (self.shared.table().jobs(), self.pool.clone());
+        let (number, jobs) = {
+            let mut table = self.shared.table();
+            (table.begin_round(), table.jobs())
+        };
+        let pool = self.pool.clone();
         self.round = Some(Box::pin(async move {
             let outcomes = pool.arm(jobs.clone()).await;
-            jobs.into_iter().zip(outcomes).collect()
+            (number, jobs.into_iter().zip(outcomes).collect())
         }));
     }
 
-    fn settle(&mut self, outcomes: Vec<(Job, Outcome)>) {
+    fn look_now(&mut self) {
+        self.again = self.round.is_some();
+        self.look();
+    }
+
+    fn settle(&mut self, number: u64, outcomes: Vec<(Job, Outcome)>) {
         self.round = None;
         let now = {
             let mut table = self.shared.table();
             for (job, outcome) in outcomes {
+                if let Some(key) = self.pool.root(job.root) {
+                    table.know_root(job.root, key);
+                }
                 table.settle(&job, outcome);
             }
+            table.end_round(number);
             table.armed_of()
         };
         self.disarm();
+        self.name();
+        self.shared.looked.notify_one();
+        if std::mem::take(&mut self.again) {
+            self.look();
+        }
         if self.told.replace(now) != Some(now) {
             info!(armed = now.0, traps = now.1, "traps");
+        }
+    }
+
+    fn name(&self) {
+        let names = self.shared.table().names();
+        if let Err(error) = self.pool.name(&names) {
+            error!(%error, "the kernel does not take the decoys' names: one that is made anew is seen only when it was looked at");
         }
     }
 
@@ -98,7 +128,7 @@ impl Control {
 
 fn wanted(policy: &Policy) -> impl Iterator<Item = Wanted> + '_ {
     let watched = policy.traps.iter().filter(|trap| trap.watched);
-    watched.map(|trap| Wanted { policy: policy.name.clone(), file_path: trap.file_path.clone() })
+    watched.map(|trap| Wanted { place: Place::Host, policy: policy.name.clone(), file_path: trap.file_path.clone() })
 }
 
 fn sink(sink: &Sink) -> SinkConfig {

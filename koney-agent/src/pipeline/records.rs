@@ -1,6 +1,6 @@
 //! With the stream: from the ring to the sinks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -8,16 +8,23 @@ use tokio::{
 };
 use tracing::error;
 
-use super::{stream::Stream, watch::Watch};
-use crate::kernel::{Choice, Detector, Ring};
+use super::{Shared, stream::Stream, watch::Watch};
+use crate::kernel::{Choice, Detector, Rings};
 
 /// Between two looks at the counters.
 pub(super) const COUNT: Duration = Duration::from_secs(1);
 /// Between two touches of the canary.
 pub(super) const CANARY: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(mut stream: Stream, detector: Detector, ring: Ring, attach: Choice, mut stopping: watch::Receiver<bool>) {
-    let mut watch = Watch::new(detector, ring, attach);
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut stream: Stream,
+    detector: Detector,
+    rings: Rings,
+    attach: Choice,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut watch = Watch::new(detector, rings, attach);
     let mut count = interval(COUNT);
     let mut canary = interval(CANARY);
     for timer in [&mut count, &mut canary] {
@@ -30,12 +37,18 @@ pub(super) async fn run(mut stream: Stream, detector: Detector, ring: Ring, atta
             biased;
             _ = stopping.changed() => {
                 while watch.take(&mut stream) {}
+                stream.decide(true);
                 watch.count(&mut stream);
                 watch.tell(&mut stream, true);
                 return;
             }
             _ = count.tick() => watch.count(&mut stream),
             _ = canary.tick() => watch.touch(),
+            () = shared.looked.notified() => {
+                stream.decide(false);
+                watch.unrecorded(&mut stream);
+                watch.inform(&mut stream);
+            }
             readable = watch.readable() => {
                 if let Err(error) = readable {
                     error!(%error, "the ring cannot be waited for");

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use koney_common::{Repeats, RepeatsKey, throttle::ACCESS_MODE};
+use koney_common::{Repeats, RepeatsKey};
 use tracing::warn;
 
 use crate::{
@@ -84,7 +84,7 @@ pub(super) fn key(seen: &Observation) -> RepeatsKey {
         file: seen.key,
         start_time_ns: seen.subject.start_ns.unwrap_or(0),
         init_pid: seen.subject.init_pid,
-        access_mode: seen.open_flags.unwrap_or(0) & ACCESS_MODE,
+        operation: u32::from(seen.operation.code()),
     }
 }
 

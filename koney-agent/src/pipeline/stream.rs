@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use koney_common::{Slot, TrapKey, name::Candidate};
 use tracing::{debug, error};
 
 use super::{
     Shared,
+    crowds::Crowds,
     repeats::{self, Bursts},
 };
 use crate::{
     alert::{self, Alert, Gap},
-    event::{Check, Observation, Operation, decode},
-    kernel::{fanotify::Access, is_canary},
+    event::{Check, Observation, Operation, PathKind, decode},
+    kernel::{fanotify::Access, is_canary, is_undecided},
+    trap::{Accessor, Decided, Hit, Judgement, Undecided},
     workload::{Clock, Completer},
 };
 
@@ -23,13 +26,39 @@ pub(super) struct Stream {
     completer: Completer,
     /// What processes did again; only the kernel programs count that.
     pub(super) bursts: Bursts,
+    /// What further processes did.
+    pub(super) crowds: Crowds,
+    undecided: Undecided,
+    /// Files that only have a decoy's name, for the kernel to know.
+    verdicts: Vec<Verdict>,
     undecodable: u64,
     stale: u64,
 }
 
+/// What the kernel is to know about a file with a decoy's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is that of this trap.
+    Trap(u32, TrapKey),
+    /// It is none, for the processes of this cgroup.
+    Refused(u64, TrapKey),
+    /// There are none, for the processes of this cgroup.
+    NoneInCgroup(u64, TrapKey),
+}
+
 impl Stream {
     pub(super) fn new(shared: Arc<Shared>, detector: &'static str) -> Self {
-        Self { shared, detector, completer: Completer::default(), bursts: Bursts::default(), undecodable: 0, stale: 0 }
+        Self {
+            shared,
+            detector,
+            completer: Completer::default(),
+            bursts: Bursts::default(),
+            crowds: Crowds::default(),
+            undecided: Undecided::default(),
+            verdicts: Vec::new(),
+            undecodable: 0,
+            stale: 0,
+        }
     }
 
     /// An event of fanotify: first of all who it was, for that is gone soon.
@@ -46,6 +75,8 @@ impl Stream {
             nested: false,
             open_flags: None,
             path,
+            path_kind: PathKind::Whole,
+            root: None,
             subject,
         };
         self.access(seen);
@@ -55,11 +86,8 @@ impl Stream {
     pub(super) fn record(&mut self, bytes: &[u8]) -> bool {
         match decode(bytes) {
             Ok(seen) if is_canary(seen.trap) => return true,
-            Ok(seen) => {
-                let key = repeats::key(&seen);
-                let alerts = self.access(seen);
-                self.bursts.begin(key, alerts);
-            }
+            Ok(seen) if is_undecided(seen.trap) => self.candidate(&seen),
+            Ok(seen) => self.access(seen),
             Err(error) => {
                 self.undecodable += 1;
                 error!(%error, total = self.undecodable, "a record cannot be read; this is a bug, please report it");
@@ -68,20 +96,89 @@ impl Stream {
         false
     }
 
-    /// Tells of an access and gives what was told.
-    fn access(&mut self, mut seen: Observation) -> Vec<Arc<Alert>> {
-        let hits = self.shared.table().hits(seen.key, seen.generation, seen.trap);
+    /// What was kept in few words because the ring was full.
+    pub(super) fn kept(&mut self, trap: u32, slot: &Slot) {
+        if let Some(seen) = Observation::of_slot(trap, slot) {
+            self.access(seen);
+        }
+    }
+
+    /// A file that was armed by its name, and touched without a record because there were too many: told, if it has turned out to be
+    /// a trap.
+    pub(super) fn unrecorded(&mut self, key: TrapKey, candidate: &Candidate) {
+        let hits = {
+            let mut table = self.shared.table();
+            let seen = Observation::of_candidate(key, candidate);
+            if table.holds(key) { Some((table.hits(&seen), seen)) } else { None }
+        };
+        if let Some((hits, seen)) = hits {
+            self.decided(Decided { seen, hits });
+        }
+    }
+
+    /// Tells of a touch of an armed file.
+    fn access(&mut self, seen: Observation) {
+        let hits = self.shared.table().hits(&seen);
         if hits.is_empty() {
             // Its policy went away while the record was on its way, or a stranger was given a decoy's inode number.
             self.stale += 1;
-            debug!(trap = seen.trap, total = self.stale, "an access to a file that is no trap any more");
-            return Vec::new();
+            debug!(trap = seen.trap, total = self.stale, "a touch of a file that is no trap any more");
+            return;
+        }
+        self.hit(seen, &hits);
+    }
+
+    /// A file with a decoy's name that nobody had armed.
+    fn candidate(&mut self, seen: &Observation) {
+        let judgement = self.undecided.judge(&mut self.shared.table(), seen);
+        match judgement {
+            Judgement::Hits(hits) => self.decided(Decided { seen: seen.clone(), hits }),
+            Judgement::Held => self.shared.look.notify_one(),
+            Judgement::Nobody => self.decided(Decided { seen: seen.clone(), hits: Vec::new() }),
+        }
+    }
+
+    /// Decides about what was held, as far as that is possible now.
+    pub(super) fn decide(&mut self, all: bool) {
+        if !self.undecided.is_waiting() {
+            return;
+        }
+        let decided = self.undecided.decide(&mut self.shared.table(), all);
+        for decided in decided {
+            self.decided(decided);
+        }
+    }
+
+    fn decided(&mut self, decided: Decided) {
+        let Decided { seen, hits } = decided;
+        if !hits.is_empty() {
+            let trap = self.shared.table().adopt(&seen, &hits);
+            self.verdicts.extend(trap.map(|trap| Verdict::Trap(trap, seen.key)));
+            // Not armed yet, if only by its path: soon.
+            self.shared.look.notify_one();
+            self.hit(seen, &hits);
+            return;
+        }
+        let Some(cgroup) = seen.subject.cgroup_id else { return };
+        let concerned = self.shared.table().concerns(&Accessor::of(&seen.subject));
+        self.verdicts.push(if concerned { Verdict::Refused(cgroup, seen.key) } else { Verdict::NoneInCgroup(cgroup, seen.key) });
+    }
+
+    /// What the kernel is to know since the last call.
+    pub(super) fn verdicts(&mut self) -> Vec<Verdict> {
+        std::mem::take(&mut self.verdicts)
+    }
+
+    fn hit(&mut self, mut seen: Observation, hits: &[Hit]) {
+        if seen.operation.moves_files() {
+            self.shared.look.notify_one();
         }
         self.completer.complete(&mut seen.subject);
-        let alert = |hit| Arc::new(alert::on_host(&seen, hit, &self.shared.host, Clock, self.detector));
+        let alert = |hit| Arc::new(alert::of_hit(&seen, hit, &self.shared.host, Clock, self.detector));
         let alerts: Vec<_> = hits.iter().map(alert).collect();
         self.deliver(&alerts);
-        alerts
+        self.crowds.note(seen.trap, &alerts);
+        self.bursts.begin(repeats::key(&seen), alerts);
     }
 
     /// Tells of gaps in coverage.

@@ -2,14 +2,17 @@
 
 use std::{io, time::Duration};
 
-use koney_common::Counter;
+use koney_common::{Counter, TrapKey};
 use tokio::{task::block_in_place, time::Instant};
 use tracing::{error, warn};
 
-use super::{gaps::Gaps, stream::Stream};
+use super::{
+    gaps::Gaps,
+    stream::{Stream, Verdict},
+};
 use crate::{
     alert::{Gap, GapCause},
-    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Ring},
+    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Rings},
     workload::Clock,
 };
 
@@ -23,11 +26,13 @@ const BLIND_RETRY: Duration = Duration::from_secs(5);
 /// The detector with its ring, and what is known of its health.
 pub(super) struct Watch {
     detector: Detector,
-    ring: Ring,
+    rings: Rings,
     attach: Choice,
     last: Counts,
     gaps: Gaps,
     canary: Canary,
+    /// Candidates without a record that were looked up.
+    looked_up: u64,
 }
 
 /// What the last touch came to.
@@ -42,30 +47,58 @@ enum Canary {
 }
 
 impl Watch {
-    pub(super) fn new(detector: Detector, ring: Ring, attach: Choice) -> Self {
-        Self { detector, ring, attach, last: Counts::default(), gaps: Gaps::default(), canary: Canary::Seen }
+    pub(super) fn new(detector: Detector, rings: Rings, attach: Choice) -> Self {
+        Self { detector, rings, attach, last: Counts::default(), gaps: Gaps::default(), canary: Canary::Seen, looked_up: 0 }
     }
 
     /// Cancel safe.
     pub(super) async fn readable(&mut self) -> io::Result<()> {
-        self.ring.readable().await
+        let Rings { records, candidates } = &mut self.rings;
+        tokio::select! {
+            biased;
+            ready = records.readable() => ready,
+            ready = candidates.readable() => ready,
+        }
     }
 
-    /// Reads some of what there is; true where there is more. The ring gets its space back only after the alerts of a batch are with
+    /// Reads some of what there is; true where there is more. A ring gets its space back only after the alerts of a batch are with
     /// every sink.
     pub(super) fn take(&mut self, stream: &mut Stream) -> bool {
+        let mut more = false;
         for _ in 0..BATCHES {
             let mut canary = false;
-            let count = self.ring.drain(BATCH, |record| canary |= stream.record(record));
-            self.ring.publish();
+            let count = self.rings.records.drain(BATCH, |record| canary |= stream.record(record));
+            self.rings.records.publish();
             if canary {
                 self.canary = Canary::Seen;
             }
-            if count < BATCH {
-                return false;
+            more = count == BATCH;
+            if !more {
+                break;
             }
         }
-        self.ring.has_more()
+        // One batch: what is armed comes first.
+        let candidates = self.rings.candidates.drain(BATCH, |record| {
+            stream.record(record);
+        });
+        self.rings.candidates.publish();
+        self.inform(stream);
+        more || candidates == BATCH || self.rings.records.has_more()
+    }
+
+    /// Tells the kernel what was decided about files with a decoy's name.
+    pub(super) fn inform(&mut self, stream: &mut Stream) {
+        let candidates = self.detector.candidates();
+        for verdict in stream.verdicts() {
+            match verdict {
+                Verdict::Trap(trap, file) => candidates.promote(trap, file),
+                Verdict::Refused(cgroup, file) => candidates.refuse(cgroup, file),
+                Verdict::NoneInCgroup(cgroup, file) => {
+                    candidates.refuse(cgroup, TrapKey::default());
+                    candidates.settle(file);
+                }
+            }
+        }
     }
 
     pub(super) fn touch(&mut self) {
@@ -90,11 +123,42 @@ impl Watch {
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),
         }
+        self.sweep(stream);
         self.tell(stream, false);
         match self.canary {
             Canary::Touched { at, seen } if at.elapsed() > CANARY_DEADLINE => self.overdue(stream, seen),
             Canary::Blind { since } if since.elapsed() > BLIND_RETRY => self.attach_again(stream),
             _ => {}
+        }
+    }
+
+    /// What found no room in the ring, and candidates that are none any more.
+    fn sweep(&mut self, stream: &mut Stream) {
+        // After the ring, so that the first of two touches is told first.
+        self.take(stream);
+        match self.detector.slots().take() {
+            Ok(slots) => slots.iter().for_each(|(trap, slot)| stream.kept(*trap, slot)),
+            Err(error) => warn!(%error, "what was kept while the ring was full cannot be read; trying again"),
+        }
+        stream.decide(false);
+        self.inform(stream);
+        if let Err(error) = self.detector.candidates().sweep() {
+            warn!(%error, "the candidates cannot be read; opens of their gate's slots cost a little more");
+        }
+    }
+
+    /// Files that were armed by their name without a record, because there were too many: they are looked up now that the decoys have
+    /// been looked at.
+    pub(super) fn unrecorded(&mut self, stream: &mut Stream) {
+        let unrecorded = |counts: &Counts| counts.get(Counter::CandidatesFolded) + counts.get(Counter::CandidatesDropped);
+        let now = unrecorded(&self.last);
+        if now == self.looked_up {
+            return;
+        }
+        self.looked_up = now;
+        match self.detector.candidates().read() {
+            Ok(candidates) => candidates.iter().for_each(|(key, candidate)| stream.unrecorded(*key, candidate)),
+            Err(error) => warn!(%error, "the candidates cannot be read; trying again"),
         }
     }
 
@@ -104,6 +168,13 @@ impl Watch {
         stream.gaps(self.gaps.due(all));
         let summaries = stream.bursts.end(self.detector.repeats(), Clock.boot_ns(), all);
         stream.deliver(&summaries);
+        match self.detector.crowds().read() {
+            Ok(windows) => {
+                let summaries = stream.crowds.due(&windows, Clock.boot_ns(), all);
+                stream.deliver(&summaries);
+            }
+            Err(error) => warn!(%error, "what was folded cannot be read; trying again"),
+        }
     }
 
     /// The record may only be late: behind others, behind one whose writer was put to sleep, or dropped by a full ring. The programs
@@ -124,9 +195,9 @@ impl Watch {
     }
 
     fn attach_again(&mut self, stream: &mut Stream) {
-        let Self { detector, ring, attach, .. } = self;
+        let Self { detector, rings, attach, .. } = self;
         let again = block_in_place(|| {
-            detector.reattach(*attach, ring, |record| {
+            detector.reattach(*attach, &mut rings.records, |record| {
                 stream.record(record);
             })
         });

@@ -1,10 +1,17 @@
 //! From policies to an arming plan, and from an observation to the traps it hit. Knows nothing of sinks or HTTP.
 
 mod keys;
+mod owner;
+mod place;
 mod state;
 mod table;
 #[cfg(test)]
 mod table_tests;
+mod undecided;
+#[cfg(test)]
+mod undecided_tests;
 
+pub use place::{Accessor, ContainerPlace, Place};
 pub use state::State;
 pub use table::{Hit, Table, Wanted};
+pub use undecided::{Decided, Judgement, Undecided};

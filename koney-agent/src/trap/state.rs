@@ -11,6 +11,8 @@ pub enum State {
     Pending,
     /// Every access is seen.
     Armed,
+    /// Every access is seen, but another file is at the path than was found there first.
+    Replaced,
     /// The decoy does not exist.
     Missing,
     /// The decoy's file system does not answer.
@@ -31,12 +33,18 @@ impl State {
         }
     }
 
+    /// Every access is seen.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        matches!(self, Self::Armed | Self::Replaced)
+    }
+
     /// The smaller, the sooner it is looked at.
     pub(super) const fn urgency(&self) -> u8 {
         match self {
             Self::Pending => 0,
             Self::Missing | Self::Unsupported(_) | Self::Failed(_) => 1,
-            Self::Armed => 2,
+            Self::Armed | Self::Replaced => 2,
             Self::Unreachable => 3,
         }
     }
@@ -46,6 +54,7 @@ impl State {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Pending | Self::Armed => "",
+            Self::Replaced => "look at the file: somebody has put it in the decoy's place; it is watched like the decoy",
             Self::Missing => "create the file (koney does not plant decoys); it is armed when it appears",
             Self::Unreachable => "check the file system; it is tried again",
             Self::Unsupported(_) => "put a regular file there, for fanotify on a local file system; it is tried again",
@@ -59,6 +68,7 @@ impl fmt::Display for State {
         match self {
             Self::Pending => formatter.write_str("pending"),
             Self::Armed => formatter.write_str("armed"),
+            Self::Replaced => formatter.write_str("replaced"),
             Self::Missing => formatter.write_str("missing"),
             Self::Unreachable => formatter.write_str("unreachable"),
             Self::Unsupported(reason) => write!(formatter, "unsupported: {reason}"),

@@ -1,6 +1,6 @@
 //! The traps: which are wanted, which keys each holds, and whose an observation is.
 //!
-//! A trap is a path; several policies may want the same one. What was armed at a path stays armed when it is moved away or replaced,
+//! A trap is a path in a place; several policies may want the same one. What was armed at a path stays armed when it is moved away or replaced,
 //! for as long as the trap is wanted: a decoy does not stop being one by being renamed.
 
 use std::{
@@ -10,20 +10,30 @@ use std::{
 };
 
 use koney_common::{
-    TrapKey,
-    identity::{CANARY_TRAP, NO_TRAP},
+    NameKey, TrapKey,
+    identity::{CANARY_TRAP, NO_TRAP, UNDECIDED_TRAP},
 };
 use tracing::{info, warn};
 
 use super::{
     keys::{Keys, Match},
+    owner,
+    place::{Accessor, Place},
     state::State,
 };
-use crate::kernel::{Job, Outcome};
+use crate::{
+    event::{Observation, Operation},
+    kernel::{ArmedKey, Job, Outcome, Root},
+};
+
+/// Strangers remembered.
+const STRANGERS: usize = 1024;
 
 /// One trap of one policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
+    /// Where its path is looked up.
+    pub place: Place,
     /// Name of the policy.
     pub policy: String,
     /// `filePath` as the policy writes it.
@@ -33,6 +43,8 @@ pub struct Wanted {
 /// An observation belongs to this trap of this policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
+    /// Whose trap it is.
+    pub place: Place,
     /// Name of the policy.
     pub policy: Arc<str>,
     /// `filePath` as the policy writes it.
@@ -42,48 +54,72 @@ pub struct Hit {
 /// All traps of the node.
 #[derive(Debug, Default)]
 pub struct Table {
-    traps: BTreeMap<Arc<str>, Trap>,
-    /// Which paths hold a key: hard links and bind mounts make one file of several paths.
-    holders: HashMap<TrapKey, BTreeSet<Arc<str>>>,
-    numbers: HashMap<u32, Arc<str>>,
+    pub(super) traps: BTreeMap<At, Trap>,
+    /// Which traps hold a key: hard links and bind mounts make one file of several paths, an image's layer one of several containers'.
+    pub(super) holders: HashMap<TrapKey, BTreeSet<At>>,
+    pub(super) numbers: HashMap<u32, At>,
     last_number: u32,
     /// Keys that some trap has let go of.
     released: BTreeSet<TrapKey>,
+    /// Files that were given the inode number of a decoy that is gone, until the number is a decoy's again.
+    strangers: BTreeSet<(TrapKey, Option<u32>)>,
+    /// The kernel's keys of root directories.
+    roots: HashMap<Root, TrapKey>,
+    /// Looks at all decoys that were begun, and those that are over.
+    rounds: (u64, u64),
+}
+
+/// A path in a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct At {
+    pub(super) place: Place,
+    pub(super) path: Arc<str>,
 }
 
 #[derive(Debug)]
-struct Trap {
-    number: u32,
+pub(super) struct Trap {
+    pub(super) number: u32,
     policies: BTreeSet<Arc<str>>,
-    state: State,
-    keys: Keys,
+    pub(super) state: State,
+    pub(super) keys: Keys,
+    /// Its path without symbolic links, as it was last found.
+    pub(super) canonical: Option<String>,
 }
 
 impl Table {
     /// Makes the wanted traps the traps of the table.
     pub fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
-        let mut by_path: BTreeMap<String, BTreeSet<Arc<str>>> = BTreeMap::new();
-        for Wanted { policy, file_path } in wanted {
-            by_path.entry(file_path).or_default().insert(policy.into());
+        let mut all: BTreeMap<At, BTreeSet<Arc<str>>> = BTreeMap::new();
+        for Wanted { place, policy, file_path } in wanted {
+            all.entry(At { place, path: file_path.into() }).or_default().insert(policy.into());
         }
-        let gone: Vec<_> = self.traps.keys().filter(|path| !by_path.contains_key(path.as_ref())).cloned().collect();
-        for path in gone {
-            if let Some(trap) = self.traps.remove(&path) {
-                info!(path = %path.escape_debug(), "trap removed");
+        let gone: Vec<_> = self.traps.keys().filter(|at| !all.contains_key(*at)).cloned().collect();
+        for at in gone {
+            if let Some(trap) = self.traps.remove(&at) {
+                info!(path = %at.path.escape_debug(), place = %at.place, "trap removed");
                 self.numbers.remove(&trap.number);
-                self.release(&path, trap.keys.all());
+                self.release(&at, trap.keys.all());
             }
         }
-        for (path, policies) in by_path {
-            if let Some(trap) = self.traps.get_mut(path.as_str()) {
+        let places: BTreeSet<_> = all.keys().map(|at| at.place.root()).collect();
+        self.roots.retain(|root, _| places.contains(root));
+        for (at, policies) in all {
+            if let Some(trap) = self.traps.get_mut(&at) {
                 trap.policies = policies;
                 continue;
             }
-            let path: Arc<str> = path.into();
             let number = self.next_number();
-            self.numbers.insert(number, Arc::clone(&path));
-            self.traps.insert(path, Trap { number, policies, state: State::Pending, keys: Keys::default() });
+            self.numbers.insert(number, at.clone());
+            let trap = Trap { number, policies, state: State::Pending, keys: Keys::default(), canonical: None };
+            self.traps.insert(at, trap);
         }
+    }
+
+    /// The last components of all paths: the names by which the kernel knows what is not armed yet.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<NameKey> {
+        let paths = self.traps.iter().flat_map(|(at, trap)| [Some(at.path.as_ref()), trap.canonical.as_deref()]);
+        paths.flatten().filter_map(|path| NameKey::new(last(path).as_bytes())).collect()
     }
 
     /// What is to be looked at now: everything, for a decoy may have been replaced since. New traps first, those that hang last.
@@ -91,37 +127,69 @@ impl Table {
     pub fn jobs(&self) -> Vec<Job> {
         let mut traps: Vec<_> = self.traps.iter().collect();
         traps.sort_by_key(|(_, trap)| trap.state.urgency());
-        let job = |(path, trap): (&Arc<str>, &Trap)| Job {
-            trap: trap.number,
-            path: PathBuf::from(path.as_ref()),
-            known: trap.keys.current().cloned(),
-        };
-        traps.into_iter().map(job).collect()
+        traps.into_iter().map(|(at, trap)| job(at, trap)).collect()
+    }
+
+    /// A look at all decoys begins; what is touched from here on waits for the next one.
+    pub fn begin_round(&mut self) -> u64 {
+        self.rounds.0 += 1;
+        self.rounds.0
+    }
+
+    /// That look is over, and what came of it was settled.
+    pub fn end_round(&mut self, round: u64) {
+        self.rounds.1 = self.rounds.1.max(round);
+    }
+
+    /// The look that begins next.
+    pub(super) const fn next_round(&self) -> u64 {
+        self.rounds.0 + 1
+    }
+
+    /// The latest look that is over.
+    pub(super) const fn rounds_over(&self) -> u64 {
+        self.rounds.1
+    }
+
+    /// Notes the kernel's key of a root directory.
+    pub fn know_root(&mut self, root: Root, key: TrapKey) {
+        self.roots.insert(root, key);
+    }
+
+    /// The directory is the root of the place.
+    pub(super) fn is_root(&self, place: &Place, key: Option<TrapKey>) -> bool {
+        key.is_some() && self.roots.get(&place.root()).copied() == key
+    }
+
+    /// The host has traps, or the container has.
+    #[must_use]
+    pub fn concerns(&self, accessor: &Accessor) -> bool {
+        self.traps.keys().any(|at| at.place == Place::Host || at.place.is_of(accessor))
     }
 
     /// Takes in what came of a job.
     pub fn settle(&mut self, job: &Job, outcome: Outcome) {
-        let Some(path) = self.numbers.get(&job.trap).cloned() else {
+        let Some(at) = self.numbers.get(&job.trap).cloned() else {
             // Removed while it was being armed.
             self.released.extend(outcome.iter().flat_map(|armed| armed.keys.iter().map(|armed| armed.key)));
             return;
         };
-        let Some(trap) = self.traps.get_mut(&path) else { return };
+        let Some(trap) = self.traps.get_mut(&at) else { return };
         let state = match &outcome {
+            Ok(armed) if trap.keys.is_another(armed) => State::Replaced,
             Ok(_) => State::Armed,
             Err(error) => State::of(error),
         };
         if trap.state != state {
-            report(&path, &trap.policies, &state);
+            report(&at, &trap.policies, &state);
             trap.state = state;
         }
         let dropped = match outcome {
             Ok(armed) => {
-                if trap.keys.current().is_some_and(|before| before.keys != armed.keys) {
-                    info!(path = %path.escape_debug(), "another file is at the trap's path; it is armed too");
-                }
+                trap.canonical = armed.canonical.as_deref().and_then(|path| path.to_str()).map(str::to_owned);
                 for armed in &armed.keys {
-                    self.holders.entry(armed.key).or_default().insert(Arc::clone(&path));
+                    self.strangers.remove(&(armed.key, Some(armed.generation)));
+                    self.holders.entry(armed.key).or_default().insert(at.clone());
                 }
                 trap.keys.replace(armed)
             }
@@ -129,7 +197,7 @@ impl Table {
             // Whatever hinders the look at the file does not make it another file.
             Err(_) => Vec::new(),
         };
-        self.release(&path, dropped);
+        self.release(&at, dropped);
     }
 
     /// Keys that were let go of and that nobody holds now: to be disarmed.
@@ -139,57 +207,100 @@ impl Table {
         released.into_iter().filter(|key| !self.holders.contains_key(key)).collect()
     }
 
-    /// Whose access it was. By key where the key is known; by the kernel's trap number for an access that came before its key was.
+    /// Whose the touch of an armed file was. By key where the key is known; by the kernel's trap number for one that came before its
+    /// key was.
     ///
     /// A file that merely has the inode number of a decoy that was moved away and deleted is nobody's; its key is let go of.
-    pub fn hits(&mut self, key: TrapKey, generation: Option<u32>, number: u32) -> Vec<Hit> {
-        let Some(paths) = self.holders.get(&key).cloned() else {
-            let path = self.numbers.get(&number).cloned();
-            if path.is_none() {
+    pub fn hits(&mut self, seen: &Observation) -> Vec<Hit> {
+        let key = seen.key;
+        let Some(holders) = self.holders.get(&key).cloned() else {
+            let at = self.numbers.get(&seen.trap).filter(|_| !self.strangers.contains(&(key, seen.generation))).cloned();
+            if at.is_none() {
                 self.released.insert(key);
             }
-            return path.into_iter().flat_map(|path| self.hits_of(&path)).collect();
+            return at.into_iter().flat_map(|at| self.hits_of(&at)).collect();
         };
-        let mut hits = Vec::new();
-        for path in paths {
-            match self.traps.get(&path).map_or(Match::Stranger, |trap| trap.keys.matches(key, generation)) {
-                Match::Trap => hits.extend(self.hits_of(&path)),
+        let mut trapped = Vec::new();
+        for at in holders {
+            match self.traps.get(&at).map_or(Match::Stranger, |trap| trap.keys.matches(key, seen.generation)) {
+                Match::Trap => {
+                    if matches!(seen.operation, Operation::Unlink | Operation::Replace)
+                        && let Some(trap) = self.traps.get_mut(&at)
+                    {
+                        trap.keys.doubt(key);
+                    }
+                    trapped.push(at);
+                }
                 Match::Stranger => {
-                    if let Some(trap) = self.traps.get_mut(&path) {
+                    if self.strangers.len() >= STRANGERS {
+                        self.strangers.clear();
+                    }
+                    self.strangers.insert((key, seen.generation));
+                    if let Some(trap) = self.traps.get_mut(&at) {
                         trap.keys.forget(key);
                     }
-                    self.release(&path, vec![key]);
+                    self.release(&at, vec![key]);
                 }
             }
         }
-        hits
+        owner::of(&trapped, seen).into_iter().flat_map(|at| self.hits_of(at)).collect()
+    }
+
+    /// A file that was no trap's turned out to be these: it stays theirs wherever it is moved. Gives the number of one.
+    ///
+    /// May be asked again.
+    pub fn adopt(&mut self, seen: &Observation, hits: &[Hit]) -> Option<u32> {
+        let mut number = None;
+        for hit in hits.iter().filter(|_| seen.key != TrapKey::default()) {
+            let at = At { place: hit.place.clone(), path: Arc::clone(&hit.file_path) };
+            let Some(trap) = self.traps.get_mut(&at) else { continue };
+            number = Some(trap.number);
+            let dropped = trap.keys.adopt(ArmedKey { key: seen.key, generation: seen.generation.unwrap_or(0) });
+            self.holders.entry(seen.key).or_default().insert(at.clone());
+            self.release(&at, dropped);
+        }
+        number
+    }
+
+    /// Some trap holds the key.
+    #[must_use]
+    pub fn holds(&self, key: TrapKey) -> bool {
+        self.holders.contains_key(&key)
     }
 
     /// Armed traps, and all.
     #[must_use]
     pub fn armed_of(&self) -> (usize, usize) {
-        (self.traps.values().filter(|trap| trap.state == State::Armed).count(), self.traps.len())
+        (self.traps.values().filter(|trap| trap.state.is_watched()).count(), self.traps.len())
     }
 
-    fn hits_of(&self, path: &Arc<str>) -> Vec<Hit> {
-        let policies = self.traps.get(path).into_iter().flat_map(|trap| &trap.policies);
-        policies.map(|policy| Hit { policy: Arc::clone(policy), file_path: Arc::clone(path) }).collect()
+    /// Every trap with its state.
+    pub fn states(&self) -> impl Iterator<Item = (&Place, &str, &State)> {
+        self.traps.iter().map(|(at, trap)| (&at.place, at.path.as_ref(), &trap.state))
+    }
+
+    pub(super) fn hits_of(&self, at: &At) -> Vec<Hit> {
+        let policies = self.traps.get(at).into_iter().flat_map(|trap| &trap.policies);
+        let hit = |policy| Hit { place: at.place.clone(), policy: Arc::clone(policy), file_path: Arc::clone(&at.path) };
+        policies.map(hit).collect()
     }
 
     /// Not a number in use, and none that was in use lately: they come round after four billion traps.
     fn next_number(&mut self) -> u32 {
         loop {
             self.last_number = self.last_number.wrapping_add(1);
-            if ![CANARY_TRAP, NO_TRAP].contains(&self.last_number) && !self.numbers.contains_key(&self.last_number) {
+            if ![CANARY_TRAP, NO_TRAP, UNDECIDED_TRAP].contains(&self.last_number)
+                && !self.numbers.contains_key(&self.last_number)
+            {
                 return self.last_number;
             }
         }
     }
 
-    fn release(&mut self, path: &Arc<str>, keys: Vec<TrapKey>) {
+    fn release(&mut self, at: &At, keys: Vec<TrapKey>) {
         for key in keys {
             let Some(holders) = self.holders.get_mut(&key) else { continue };
-            holders.remove(path);
+            holders.remove(at);
             if holders.is_empty() {
                 self.holders.remove(&key);
                 self.released.insert(key);
@@ -198,11 +309,21 @@ impl Table {
     }
 }
 
-fn report(path: &str, policies: &BTreeSet<Arc<str>>, state: &State) {
+fn job(at: &At, trap: &Trap) -> Job {
+    Job { trap: trap.number, root: at.place.root(), path: PathBuf::from(at.path.as_ref()), known: trap.keys.current().cloned() }
+}
+
+/// The last component of a path; trailing slashes are not its.
+pub(super) fn last(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn report(at: &At, policies: &BTreeSet<Arc<str>>, state: &State) {
     let policies = policies.iter().map(|policy| policy.escape_debug().to_string()).collect::<Vec<_>>().join(",");
-    let path = path.escape_debug();
+    let (path, place) = (at.path.escape_debug(), &at.place);
     match state {
-        State::Armed | State::Pending => info!(%path, policies, %state, "trap"),
-        _ => warn!(%path, policies, %state, remedy = state.remedy(), "trap"),
+        State::Armed | State::Pending => info!(%path, %place, policies, %state, "trap"),
+        _ => warn!(%path, %place, policies, %state, remedy = state.remedy(), "trap"),
     }
 }

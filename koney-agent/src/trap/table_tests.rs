@@ -2,14 +2,18 @@
 
 use koney_common::TrapKey;
 
-use super::{Hit, Table, Wanted};
-use crate::kernel::{ArmError, Armed, ArmedKey, Job, OpenError, Stamp};
+use super::{Hit, Place, Table, Wanted};
+use crate::{
+    alert::build::tests::observation,
+    event::{Observation, Operation},
+    kernel::{ArmError, Armed, ArmedKey, Job, OpenError, Stamp},
+};
 
 const KEY: TrapKey = TrapKey::new(1, 42);
 const OTHER: TrapKey = TrapKey::new(1, 43);
 
 fn wanted(policy: &str, file_path: &str) -> Wanted {
-    Wanted { policy: policy.to_owned(), file_path: file_path.to_owned() }
+    Wanted { place: Place::Host, policy: policy.to_owned(), file_path: file_path.to_owned() }
 }
 
 fn table(traps: &[Wanted]) -> Table {
@@ -19,7 +23,7 @@ fn table(traps: &[Wanted]) -> Table {
 }
 
 fn armed(key: TrapKey) -> Armed {
-    Armed { keys: vec![ArmedKey { key, generation: 7 }], stamp: Stamp::default() }
+    Armed { keys: vec![ArmedKey { key, generation: 7 }], stamp: Stamp::default(), canonical: None }
 }
 
 fn job(table: &Table, path: &str) -> Job {
@@ -36,6 +40,10 @@ fn missing(table: &mut Table, path: &str) {
     table.settle(&job, Err(ArmError::Open(OpenError::Missing)));
 }
 
+fn touch(key: TrapKey, generation: Option<u32>, trap: u32) -> Observation {
+    Observation { trap, key, generation, ..observation() }
+}
+
 fn names(hits: &[Hit]) -> Vec<(&str, &str)> {
     hits.iter().map(|hit| (hit.policy.as_ref(), hit.file_path.as_ref())).collect()
 }
@@ -45,15 +53,15 @@ fn two_policies_on_one_file_are_both_hit() {
     let mut table = table(&[wanted("a", "/run/token"), wanted("b", "/run/token"), wanted("b", "/run/link")]);
     arm(&mut table, "/run/token", KEY);
     arm(&mut table, "/run/link", KEY);
-    assert_eq!(names(&table.hits(KEY, Some(7), 99)), [("b", "/run/link"), ("a", "/run/token"), ("b", "/run/token")]);
-    assert_eq!(table.hits(TrapKey::new(2, 42), Some(7), 99), [], "the same inode number on another device is a stranger");
+    assert_eq!(names(&table.hits(&touch(KEY, Some(7), 99))), [("b", "/run/link"), ("a", "/run/token"), ("b", "/run/token")]);
+    assert_eq!(table.hits(&touch(TrapKey::new(2, 42), Some(7), 99)), [], "the same inode number on another device is a stranger");
 }
 
 #[test]
 fn an_access_that_overtakes_its_key_is_found_by_number() {
     let mut table = table(&[wanted("a", "/run/token")]);
     let number = job(&table, "/run/token").trap;
-    assert_eq!(names(&table.hits(KEY, None, number)), [("a", "/run/token")]);
+    assert_eq!(names(&table.hits(&touch(KEY, None, number))), [("a", "/run/token")]);
 }
 
 #[test]
@@ -65,7 +73,7 @@ fn a_shared_key_is_given_up_with_its_last_path() {
     assert_eq!(table.orphaned(), []);
     table.want([]);
     assert_eq!(table.orphaned(), [KEY]);
-    assert_eq!(table.hits(KEY, None, 99), []);
+    assert_eq!(table.hits(&touch(KEY, None, 99)), []);
 }
 
 #[test]
@@ -75,7 +83,7 @@ fn a_key_that_another_trap_took_over_stays() {
     table.want([wanted("a", "/two")]);
     arm(&mut table, "/two", KEY);
     assert_eq!(table.orphaned(), []);
-    assert_eq!(names(&table.hits(KEY, Some(7), 99)), [("a", "/two")]);
+    assert_eq!(names(&table.hits(&touch(KEY, Some(7), 99))), [("a", "/two")]);
 }
 
 #[test]
@@ -84,10 +92,10 @@ fn a_decoy_that_was_moved_away_is_still_one() {
     arm(&mut table, "/one", KEY);
     missing(&mut table, "/one");
     assert_eq!(table.armed_of(), (0, 1));
-    assert_eq!(names(&table.hits(KEY, Some(7), 99)), [("a", "/one")]);
+    assert_eq!(names(&table.hits(&touch(KEY, Some(7), 99))), [("a", "/one")]);
     arm(&mut table, "/one", OTHER);
     for key in [KEY, OTHER] {
-        assert_eq!(names(&table.hits(key, Some(7), 99)), [("a", "/one")]);
+        assert_eq!(names(&table.hits(&touch(key, Some(7), 99))), [("a", "/one")]);
     }
     assert_eq!(table.orphaned(), []);
 }
@@ -96,10 +104,24 @@ fn a_decoy_that_was_moved_away_is_still_one() {
 fn a_stranger_with_the_inode_number_of_a_deleted_decoy_is_let_go() {
     let mut table = table(&[wanted("a", "/one")]);
     arm(&mut table, "/one", KEY);
-    assert_eq!(names(&table.hits(KEY, Some(8), 99)), [("a", "/one")], "at its path it is the decoy, whatever its generation");
+    assert_eq!(
+        names(&table.hits(&touch(KEY, Some(8), 99))),
+        [("a", "/one")],
+        "at its path it is the decoy, whatever its generation"
+    );
     missing(&mut table, "/one");
-    assert_eq!(table.hits(KEY, Some(8), 99), []);
+    assert_eq!(table.hits(&touch(KEY, Some(8), 99)), []);
     assert_eq!(table.orphaned(), [KEY]);
+}
+
+#[test]
+fn a_name_that_is_removed_leaves_the_generation_to_decide() {
+    let mut table = table(&[wanted("a", "/one")]);
+    arm(&mut table, "/one", KEY);
+    let unlinked = Observation { operation: Operation::Unlink, ..touch(KEY, Some(7), 99) };
+    assert_eq!(names(&table.hits(&unlinked)), [("a", "/one")]);
+    assert_eq!(names(&table.hits(&touch(KEY, Some(7), 99))), [("a", "/one")], "by a descriptor that was kept");
+    assert_eq!(table.hits(&touch(KEY, Some(8), 99)), [], "its number was given to another file");
 }
 
 #[test]
@@ -109,7 +131,7 @@ fn a_look_that_fails_disarms_nothing() {
     for error in [ArmError::Unreachable, ArmError::NotSeen, ArmError::Full] {
         let job = job(&table, "/one");
         table.settle(&job, Err(error));
-        assert_eq!(names(&table.hits(KEY, Some(7), 99)), [("a", "/one")]);
+        assert_eq!(names(&table.hits(&touch(KEY, Some(7), 99))), [("a", "/one")]);
     }
     assert_eq!(table.orphaned(), []);
 }

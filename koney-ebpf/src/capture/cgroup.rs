@@ -23,6 +23,12 @@ pub(crate) fn capture(record: &mut Record, task: KernelPtr) {
     }
 }
 
+/// The current id of the process's cgroup.
+#[inline(always)]
+pub(crate) fn id(task: KernelPtr) -> Option<u64> {
+    of(task)?.follow(offset!(cgroup_node))?.read(offset!(node_id))
+}
+
 /// The cgroup in the hierarchy that container runtimes name: v2's own, or on v1 the memory controller's.
 #[inline(always)]
 fn of(task: KernelPtr) -> Option<KernelPtr> {

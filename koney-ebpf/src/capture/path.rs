@@ -6,13 +6,15 @@
 
 use koney_common::{
     Record,
+    offsets::ABSENT,
     record::{NAME_LEN, PATH_AREA, PATH_LEN, valid},
 };
 
-use crate::kernel::{KernelPtr, offset, opaque};
+use super::Spot;
+use crate::kernel::{KernelPtr, file, object::Probed, offset, opaque};
 
 /// Components and mount crossings followed.
-const STEPS: u32 = 64;
+const STEPS: u32 = 40;
 
 /// One end of a walk.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,82 +23,144 @@ struct Place {
     dentry: KernelPtr,
 }
 
-/// How a walk ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+/// What a walk says in the record, by how it ended.
+///
+/// Numbers and no enumeration: what is compared after the walk keeps its ends apart, and the verifier then follows what comes after it
+/// once for each.
+#[derive(Clone, Copy)]
+struct Bits {
     /// At the process's root directory.
-    Root,
+    root: u64,
     /// At the root of a mount tree that is not the process's.
-    Outside,
+    outside: u64,
     /// Out of room or out of steps: the first components are missing.
-    Truncated,
+    truncated: u64,
 }
 
 #[inline(always)]
-pub(crate) fn capture(record: &mut Record, task: KernelPtr, file: KernelPtr) {
+pub(crate) fn capture(record: &mut Record, task: KernelPtr, spot: Spot) {
     record.path_len = 0;
     record.cwd_len = 0;
     record.executable_len = 0;
-    let Some(fs) = task.follow(offset!(task_fs)) else { return };
-    let Some(root) = fs.member(offset!(fs_root)).and_then(place) else { return };
-    let path = file.member(offset!(file_path));
-    match path.and_then(|path| write(path, root, &mut record.path, &mut record.path_len)) {
-        Some(End::Root) => record.valid |= valid::PATH,
-        Some(End::Outside) => record.valid |= valid::PATH | valid::PATH_OUTSIDE_ROOT,
-        Some(End::Truncated) => record.valid |= valid::PATH | valid::PATH_TRUNCATED,
-        None => {}
+    // Without one of these there are no paths; the kernels that koney was tried on have all.
+    if is_absent() {
+        return;
     }
-    let path = fs.member(offset!(fs_pwd));
-    match path.and_then(|path| write(path, root, &mut record.cwd, &mut record.cwd_len)) {
-        Some(End::Truncated) => record.valid |= valid::CWD | valid::CWD_TRUNCATED,
-        Some(_) => record.valid |= valid::CWD,
-        None => {}
+    let (root, pwd) = (root_of(task), working_directory_of(task));
+    root_directory(record, root);
+    let (start, known) = start(spot, root, pwd);
+    let outside = if known { valid::PATH_OUTSIDE_ROOT } else { valid::PATH_IN_FILE_SYSTEM };
+    let bits = Bits { root: valid::PATH, outside: valid::PATH | outside, truncated: valid::PATH | valid::PATH_TRUNCATED };
+    record.valid |= write(start, root, &mut record.path, &mut record.path_len, bits);
+    // Read anew: the verifier remembers which values are copies of one another, and would follow the next walk once for each way in
+    // which the last one began.
+    let (root, pwd) = (root_of(task), working_directory_of(task));
+    let bits = Bits { root: valid::CWD, outside: valid::CWD, truncated: valid::CWD | valid::CWD_TRUNCATED };
+    record.valid |= write(pwd, root, &mut record.cwd, &mut record.cwd_len, bits);
+    let root = root_of(task);
+    let executable = task.next(offset!(task_mm)).next(offset!(mm_exe_file));
+    // A kernel thread has none.
+    if executable != KernelPtr(0) {
+        let path = place(KernelPtr(executable.0 + u64::from(offset!(file_path))));
+        let truncated = valid::EXECUTABLE | valid::EXECUTABLE_TRUNCATED;
+        let bits = Bits { root: valid::EXECUTABLE, outside: valid::EXECUTABLE, truncated };
+        record.valid |= write(path, root, &mut record.executable, &mut record.executable_len, bits);
     }
-    let executable = task.follow(offset!(task_mm)).and_then(|mm| mm.follow(offset!(mm_exe_file)));
-    let path = executable.and_then(|file| file.member(offset!(file_path)));
-    match path.and_then(|path| write(path, root, &mut record.executable, &mut record.executable_len)) {
-        Some(End::Truncated) => record.valid |= valid::EXECUTABLE | valid::EXECUTABLE_TRUNCATED,
-        Some(_) => record.valid |= valid::EXECUTABLE,
-        None => {}
+}
+
+#[inline(always)]
+fn root_of(task: KernelPtr) -> Place {
+    place(KernelPtr(task.next(offset!(task_fs)).0 + u64::from(offset!(fs_root))))
+}
+
+#[inline(always)]
+fn working_directory_of(task: KernelPtr) -> Place {
+    place(KernelPtr(task.next(offset!(task_fs)).0 + u64::from(offset!(fs_pwd))))
+}
+
+/// By which the agent knows whose paths these are.
+#[inline(always)]
+fn root_directory(record: &mut Record, root: Place) {
+    let Some(inode) = root.dentry.follow(offset!(dentry_inode)) else { return };
+    if let Some(key) = file::key(Probed(inode)) {
+        record.root_inode = key.inode;
+        record.root_device = key.device;
+        record.valid |= valid::ROOT;
     }
+}
+
+/// A hook that knows no mount tells only where the entry stands in its file system: the process's root or working directory
+/// may be on the same one. The second value says that the mount is known.
+#[inline(always)]
+fn start(spot: Spot, root: Place, pwd: Place) -> (Place, bool) {
+    let Spot { mount, dentry } = spot;
+    if mount != KernelPtr(0) {
+        return (Place { mount, dentry }, true);
+    }
+    let wanted = dentry.next(offset!(dentry_super_block));
+    if wanted == root.mount.next(offset!(vfsmount_super_block)) {
+        return (Place { mount: root.mount, dentry }, true);
+    }
+    if wanted == pwd.mount.next(offset!(vfsmount_super_block)) {
+        return (Place { mount: pwd.mount, dentry }, true);
+    }
+    (Place { mount: KernelPtr(0), dentry }, false)
 }
 
 /// Reads a `struct path`.
 #[inline(always)]
-fn place(path: KernelPtr) -> Option<Place> {
-    Some(Place { mount: path.follow(offset!(path_mount))?, dentry: path.follow(offset!(path_dentry))? })
+fn place(path: KernelPtr) -> Place {
+    Place { mount: path.next(offset!(path_mount)), dentry: path.next(offset!(path_dentry)) }
+}
+
+/// A member that the walk needs does not exist in this kernel. Constant to the verifier.
+#[inline(always)]
+fn is_absent() -> bool {
+    offset!(task_fs) == ABSENT
+        || offset!(fs_root) == ABSENT
+        || offset!(fs_pwd) == ABSENT
+        || offset!(path_mount) == ABSENT
+        || offset!(path_dentry) == ABSENT
+        || offset!(file_path) == ABSENT
+        || offset!(task_mm) == ABSENT
+        || offset!(mm_exe_file) == ABSENT
+        || offset!(vfsmount_root) == ABSENT
+        || offset!(mount_vfsmount) == ABSENT
+        || offset!(mount_parent) == ABSENT
+        || offset!(mount_mountpoint) == ABSENT
+        || offset!(dentry_parent) == ABSENT
+        || offset!(dentry_name) == ABSENT
 }
 
 /// Writes the components from the last to the first, each with its NUL.
+///
+/// What cannot be read is null, and ends the walk like a root that is not the process's.
 #[inline(always)]
-fn write(path: KernelPtr, root: Place, to: &mut [u8; PATH_AREA], used: &mut u16) -> Option<End> {
-    let Place { mut mount, mut dentry } = place(path)?;
+fn write(path: Place, root: Place, to: &mut [u8; PATH_AREA], used: &mut u16, bits: Bits) -> u64 {
+    let Place { mut mount, mut dentry } = path;
     for _ in 0..STEPS {
         if (Place { mount, dentry }) == root {
-            return Some(End::Root);
+            return bits.root;
         }
-        if dentry == mount.follow(offset!(vfsmount_root))? {
-            let inner = mount.container(offset!(mount_vfsmount))?;
-            let outer = inner.follow(offset!(mount_parent))?;
+        if mount != KernelPtr(0) && dentry == mount.next(offset!(vfsmount_root)) {
+            let inner = KernelPtr(mount.0 - u64::from(offset!(mount_vfsmount)));
+            let outer = inner.next(offset!(mount_parent));
             if outer == inner {
-                return Some(End::Outside);
+                return bits.outside;
             }
-            dentry = inner.follow(offset!(mount_mountpoint))?;
-            mount = outer.member(offset!(mount_vfsmount))?;
+            dentry = inner.next(offset!(mount_mountpoint));
+            mount = KernelPtr(outer.0 + u64::from(offset!(mount_vfsmount)));
             continue;
         }
         let start = position(used);
-        if start >= PATH_LEN as u64 {
-            return Some(End::Truncated);
+        let parent = dentry.next(offset!(dentry_parent));
+        if parent == dentry || start >= PATH_LEN as u64 {
+            return if parent == dentry { bits.outside } else { bits.truncated };
         }
-        set_position(used, start + component(dentry, start, to)?);
-        let parent = dentry.follow(offset!(dentry_parent))?;
-        if parent == dentry {
-            return Some(End::Outside);
-        }
+        set_position(used, start + component(dentry, start, to));
         dentry = parent;
     }
-    Some(End::Truncated)
+    bits.truncated
 }
 
 /// How much of the area is used.
@@ -117,12 +181,12 @@ fn set_position(used: &mut u16, position: u64) {
 
 /// Appends the dentry's name; its length with the NUL.
 #[inline(always)]
-fn component(dentry: KernelPtr, start: u64, to: &mut [u8; PATH_AREA]) -> Option<u64> {
-    let name = dentry.follow(offset!(dentry_name))?;
+fn component(dentry: KernelPtr, start: u64, to: &mut [u8; PATH_AREA]) -> u64 {
+    let name = dentry.next(offset!(dentry_name));
     let start = opaque(start) as usize & (PATH_LEN - 1);
     // SAFETY: `start` is below PATH_LEN and the area is NAME_LEN longer than that.
     let end = unsafe { to.as_mut_ptr().add(start) };
     // SAFETY: NAME_LEN bytes fit behind `end`.
     let room = unsafe { &mut *end.cast::<[u8; NAME_LEN]>() };
-    name.read_str(room).map(u64::from)
+    u64::from(name.read_str(room).unwrap_or(0))
 }

@@ -2,6 +2,7 @@
 
 use koney_common::{
     Record,
+    offsets::ABSENT,
     record::{ORIGIN_RUNTIME_EXEC, ORIGIN_WORKLOAD, valid},
 };
 
@@ -26,64 +27,68 @@ pub(crate) fn of_process(task: KernelPtr) -> Option<u32> {
 
 #[inline(always)]
 fn number(pid: KernelPtr) -> Option<u32> {
-    let level: u32 = pid.read(offset!(pid_level))?;
-    let size = offset!(upid_size);
-    let mut upid = pid.member(offset!(pid_numbers))?;
+    let level: u32 = pid.load(offset!(pid_level));
+    let mut upid = KernelPtr(pid.0 + u64::from(offset!(pid_numbers)));
     let wanted: u32 = config!(agent_pid_ns);
     for index in 0..LEVELS {
         if index > level {
             break;
         }
-        let namespace = upid.follow(offset!(upid_ns))?;
-        if namespace.read::<u32>(offset!(pid_ns_number))? == wanted {
+        if upid.next(offset!(upid_ns)).load::<u32>(offset!(pid_ns_number)) == wanted {
             return upid.read(offset!(upid_number));
         }
-        upid = upid.member(size)?;
+        upid = KernelPtr(upid.0 + u64::from(offset!(upid_size)));
     }
     None
 }
 
-/// The thread's own pid namespace and its number there.
+/// The thread's own pid namespace, null where it cannot be read, and its number there.
 #[inline(always)]
-fn innermost(task: KernelPtr) -> Option<(KernelPtr, u32)> {
-    let pid = task.follow(offset!(task_thread_pid))?;
-    let level: u32 = pid.read(offset!(pid_level))?;
-    let size = u64::from(offset!(upid_size));
-    let first = pid.member(offset!(pid_numbers))?;
-    let upid = KernelPtr(first.0 + u64::from(level) * size);
-    Some((upid.follow(offset!(upid_ns))?, upid.read(offset!(upid_number))?))
+fn innermost(task: KernelPtr) -> (KernelPtr, u32) {
+    let pid = task.next(offset!(task_thread_pid));
+    let level: u32 = pid.load(offset!(pid_level));
+    let upid = pid.0 + u64::from(offset!(pid_numbers)) + u64::from(level) * u64::from(offset!(upid_size));
+    (KernelPtr(upid).next(offset!(upid_ns)), KernelPtr(upid).load(offset!(upid_number)))
 }
 
 /// Fills `pid_ns` and `origin`.
 #[inline(always)]
 pub(crate) fn origin(record: &mut Record, task: KernelPtr) {
     let Some(leader) = task.follow(offset!(task_group_leader)) else { return };
-    let Some((namespace, number)) = innermost(leader) else { return };
+    let (namespace, number) = innermost(leader);
+    if namespace == KernelPtr(0) {
+        return;
+    }
     if let Some(inode) = namespace.read(offset!(pid_ns_number)) {
         record.pid_ns = inode;
         record.valid |= valid::PID_NS;
     }
-    if let Some(origin) = ancestry(leader, namespace, number) {
+    let origin = ancestry(leader, namespace, number);
+    if origin != 0 {
         record.origin = origin;
         record.valid |= valid::ORIGIN;
     }
 }
 
+/// 0 where it cannot be told.
 #[inline(always)]
-fn ancestry(leader: KernelPtr, namespace: KernelPtr, number: u32) -> Option<u32> {
+fn ancestry(leader: KernelPtr, namespace: KernelPtr, number: u32) -> u32 {
+    if offset!(task_real_parent) == ABSENT || offset!(task_group_leader) == ABSENT {
+        return 0;
+    }
     let mut task = leader;
     let mut number = number;
     for _ in 0..ANCESTORS {
         if number == 1 {
-            return Some(ORIGIN_WORKLOAD);
+            return ORIGIN_WORKLOAD;
         }
         // `real_parent` is the thread that forked: only its leader carries the process's number.
-        task = task.follow(offset!(task_real_parent))?.follow(offset!(task_group_leader))?;
-        let (of_parent, its_number) = innermost(task)?;
+        task = task.next(offset!(task_real_parent)).next(offset!(task_group_leader));
+        let (of_parent, its_number) = innermost(task);
         if of_parent != namespace {
-            return Some(ORIGIN_RUNTIME_EXEC);
+            return if of_parent == KernelPtr(0) { 0 } else { ORIGIN_RUNTIME_EXEC };
         }
         number = its_number;
     }
-    None
+    0
 }

@@ -1,13 +1,14 @@
 //! Reading kernel memory: the only place where an offset meets an address.
 //!
 //! [`KernelPtr`] goes through `bpf_probe_read_kernel`, which faults safely on any address and costs a helper call: for the record, which
-//! is written once per access to a trap. [`file`] has what is read on every open of the node, with a back end for each kind of hook.
+//! is written once per access to a trap. [`object`] has a back end for each kind of hook, for what is read on every open of the node ([`file`]).
 
 pub(crate) mod file;
+pub(crate) mod object;
 
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel,
-    generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
+    generated::{self, bpf_probe_read_kernel_str, bpf_probe_read_user},
 };
 use koney_common::offsets::ABSENT;
 
@@ -46,6 +47,26 @@ impl KernelPtr {
         unsafe { bpf_probe_read_kernel(source) }.ok()
     }
 
+    /// The value of a member, or zeros where this kernel has no such member or the address cannot be read.
+    ///
+    /// For loops: each question that a turn asks is one more way out of it that the verifier follows to the end of the program.
+    #[inline(always)]
+    pub(crate) fn load<T: Copy>(self, offset: u16) -> T {
+        let mut value = core::mem::MaybeUninit::<T>::uninit();
+        let source = self.0 + u64::from(offset);
+        // SAFETY: `value` has room for `T`; the helper fills it with zeros where the address cannot be read
+        // (`kernel/trace/bpf_trace.c`, `bpf_probe_read_kernel_common`), as it cannot at `ABSENT` beyond a null pointer.
+        unsafe { generated::bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, source as *const _) };
+        // SAFETY: written above in either case; every `T` read here is an integer or an array of them.
+        unsafe { value.assume_init() }
+    }
+
+    /// A pointer member, null where [`Self::load`] gives zeros.
+    #[inline(always)]
+    pub(crate) fn next(self, offset: u16) -> Self {
+        Self(self.load(offset))
+    }
+
     /// Follows a pointer member; `None` also where it is null.
     #[inline(always)]
     pub(crate) fn follow(self, offset: u16) -> Option<Self> {
@@ -74,6 +95,15 @@ impl KernelPtr {
         let length = unsafe { bpf_probe_read_kernel_str(to.as_mut_ptr().cast(), N as u32, self.0 as *const _) };
         if length <= 0 || length > N as i64 { None } else { Some(length as u16) }
     }
+}
+
+/// The n-th argument in the context of an fentry or LSM program, as a number; 0 where it cannot be read.
+///
+/// Read through a helper: what the program loads itself is a pointer to the verifier, which no function may be handed, and there is no
+/// cast that forgets it.
+#[inline(always)]
+pub(crate) fn argument_word(context: *mut core::ffi::c_void, index: usize) -> u64 {
+    KernelPtr(context as u64).read((index * 8) as u16).unwrap_or(0)
 }
 
 /// Copies `length` bytes of user memory to the front of `to`; false where a page is not there.

@@ -96,7 +96,7 @@ fn without_type_information_the_kernels_option_is_named() {
     let facts = Facts { absent_members: Err(reason.to_owned()), ..blocked(reason) };
     let types = find(&facts, "type information");
     assert_eq!((types.status, remedy(&types)), (Status::Missing, "build it with CONFIG_DEBUG_INFO_BTF=y"));
-    assert_eq!(find(&facts, "record fields").found, "0 of 23");
+    assert_eq!(find(&facts, "record fields").found, "0 of 28");
     assert_eq!(find(&facts, "attach lsm").found, "not tried");
     assert_eq!(verdict(&facts), Verdict::Impossible);
 }
@@ -105,7 +105,7 @@ fn without_type_information_the_kernels_option_is_named() {
 fn an_absent_member_is_named_with_what_alerts_lack() {
     let facts = Facts { absent_members: Ok(vec!["task_login_uid", "node_name"]), ..complete() };
     let record = find(&facts, "record fields");
-    assert_eq!(record.found, "20 of 23; this kernel does not tell task_login_uid, node_name");
+    assert_eq!(record.found, "25 of 28; this kernel does not tell task_login_uid, node_name");
     assert_eq!(cost(&record), "alerts lack: login user id, container name (cgroup), pod name (cgroup's parent)");
     assert_eq!(find(&facts, "cgroups").status, Status::Degraded);
     assert_eq!(verdict(&facts), Verdict::Degraded);

@@ -3,6 +3,7 @@
 //! Format: `Documentation/bpf/btf.rst` and `include/uapi/linux/btf.h` (6.12). Every read is bounded, every walk has a depth: the
 //! file comes from the kernel, but nothing here may panic on any bytes.
 
+mod function;
 mod raw;
 mod resolve;
 

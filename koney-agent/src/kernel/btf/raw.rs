@@ -18,6 +18,8 @@ pub(super) const KIND_TYPEDEF: u32 = 8;
 pub(super) const KIND_VOLATILE: u32 = 9;
 pub(super) const KIND_CONST: u32 = 10;
 pub(super) const KIND_RESTRICT: u32 = 11;
+pub(super) const KIND_FUNC: u32 = 12;
+pub(super) const KIND_FUNC_PROTO: u32 = 13;
 pub(super) const KIND_TYPE_TAG: u32 = 18;
 pub(super) const KIND_ENUM64: u32 = 19;
 
@@ -115,6 +117,11 @@ impl Btf {
         self.named.get(name.as_bytes()).map_or(&[], Vec::as_slice)
     }
 
+    /// Every type.
+    pub(super) fn all(&self) -> impl Iterator<Item = Type> + '_ {
+        self.positions.iter().skip(1).filter_map(|position| self.type_at(*position as usize))
+    }
+
     #[cfg(any(test, fuzzing))]
     pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.named.keys().map(Vec::as_slice)
@@ -157,10 +164,10 @@ fn body_len(found: Type) -> Option<usize> {
     let count = found.count as usize;
     Some(match found.kind {
         KIND_INT | 14 | 17 => 4,
-        KIND_PTR | 7 | KIND_TYPEDEF..=KIND_RESTRICT | 12 | 16 | KIND_TYPE_TAG => 0,
+        KIND_PTR | 7 | KIND_TYPEDEF..=KIND_RESTRICT | KIND_FUNC | 16 | KIND_TYPE_TAG => 0,
         KIND_ARRAY => 12,
         KIND_STRUCT | KIND_UNION | 15 | KIND_ENUM64 => 12 * count,
-        KIND_ENUM | 13 => 8 * count,
+        KIND_ENUM | KIND_FUNC_PROTO => 8 * count,
         _ => return None,
     })
 }

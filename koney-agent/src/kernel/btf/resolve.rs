@@ -84,6 +84,17 @@ impl Btf {
         u16::try_from(first).map_err(|_too_wide| MemberError::Unreachable(structure.to_owned()))
     }
 
+    /// Size in bytes of a member that is an array of integers.
+    pub fn length_of(&self, structure: &str, path: &[&str]) -> Result<u16, MemberError> {
+        let ids = self.ids_named(structure).iter().filter_map(|id| self.get(*id));
+        let mut outers = ids.filter(|outer| matches!(outer.kind, KIND_STRUCT | KIND_UNION));
+        let outer = outers.next().ok_or_else(|| MemberError::NoStruct(structure.to_owned()))?;
+        let Member { id, .. } = self.walk(outer, structure, path)?;
+        let array = self.unqualified(id).filter(|found| found.kind == KIND_ARRAY);
+        let bytes = array.and_then(|array| self.array_bytes(array)).and_then(|bytes| u16::try_from(bytes).ok());
+        bytes.ok_or_else(|| MemberError::Shape(format!("{structure}.{}", path.join(".")), Expect::Array))
+    }
+
     /// The value of an enumerator.
     pub fn enumerator(&self, enumeration: &str, name: &str) -> Result<u32, MemberError> {
         for id in self.ids_named(enumeration) {
@@ -106,6 +117,20 @@ impl Btf {
     }
 
     fn follow(&self, outer: Type, structure: &str, path: &[&str], expect: Expect) -> Result<u16, MemberError> {
+        let label = || format!("{structure}.{}", path.join("."));
+        let Member { bits, id, .. } = self.walk(outer, structure, path)?;
+        if !self.fits(id, expect) {
+            return Err(MemberError::Shape(label(), expect));
+        }
+        let end = bits / 8 + u64::from(self.width(id, expect));
+        match u16::try_from(bits / 8) {
+            Ok(bytes) if bits.is_multiple_of(8) && bytes != u16::MAX && end <= u64::from(outer.size_or_id) => Ok(bytes),
+            _ => Err(MemberError::Unreachable(label())),
+        }
+    }
+
+    /// Where the path leads, whatever is there.
+    fn walk(&self, outer: Type, structure: &str, path: &[&str]) -> Result<Member, MemberError> {
         let mut at = outer;
         let mut bits = 0_u64;
         let mut id = 0;
@@ -127,14 +152,7 @@ impl Btf {
             bits += member.bits;
             id = member.id;
         }
-        if !self.fits(id, expect) {
-            return Err(MemberError::Shape(label(), expect));
-        }
-        let end = bits / 8 + u64::from(self.width(id, expect));
-        match u16::try_from(bits / 8) {
-            Ok(bytes) if bits.is_multiple_of(8) && bytes != u16::MAX && end <= u64::from(outer.size_or_id) => Ok(bytes),
-            _ => Err(MemberError::Unreachable(label())),
-        }
+        Ok(Member { bits, id, bit_field: false })
     }
 
     /// A member, also inside unnamed structs and unions.
@@ -185,14 +203,14 @@ impl Btf {
         }
     }
 
-    fn array_bytes(&self, array: Type) -> Option<u32> {
+    pub(super) fn array_bytes(&self, array: Type) -> Option<u32> {
         let element = self.unqualified(self.word(array, 0)?)?;
         (element.kind == KIND_INT).then_some(())?;
         element.size_or_id.checked_mul(self.word(array, 2)?)
     }
 
     /// Looks through typedefs, qualifiers and type tags.
-    fn unqualified(&self, id: u32) -> Option<Type> {
+    pub(super) fn unqualified(&self, id: u32) -> Option<Type> {
         let mut found = self.get(id)?;
         for _ in 0..DEPTH {
             if !matches!(found.kind, KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST | KIND_RESTRICT | KIND_TYPE_TAG) {

@@ -1,6 +1,6 @@
 //! BTF made by hand, for tests.
 
-use super::raw::{KIND_ARRAY, KIND_ENUM, KIND_INT, KIND_PTR, KIND_STRUCT, KIND_UNION};
+use super::raw::{KIND_ARRAY, KIND_ENUM, KIND_FUNC, KIND_FUNC_PROTO, KIND_INT, KIND_PTR, KIND_STRUCT, KIND_UNION};
 
 /// Collects types; ids count from 1.
 pub(crate) struct Builder {
@@ -54,6 +54,14 @@ impl Builder {
     pub(crate) fn bit_field(&mut self, name: &str, size: u32, member: &str, of: u32, offset: u32, width: u32) -> u32 {
         let (name, member) = (self.string(name), self.string(member));
         self.raw(&[name, 1 << 31 | KIND_STRUCT << 24 | 1, size, member, of, width << 24 | offset])
+    }
+
+    pub(crate) fn function(&mut self, name: &str, arguments: &[u32]) -> u32 {
+        let mut words = vec![0, KIND_FUNC_PROTO << 24 | u32::try_from(arguments.len()).expect("few arguments"), 0];
+        words.extend(arguments.iter().flat_map(|argument| [0, *argument]));
+        let signature = self.raw(&words);
+        let name = self.string(name);
+        self.raw(&[name, KIND_FUNC << 24, signature])
     }
 
     pub(crate) fn enumeration(&mut self, name: &str, values: &[(&str, u32)]) -> u32 {

@@ -1,19 +1,20 @@
 //! What is marked, and for which trap.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     os::fd::{AsFd as _, BorrowedFd},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use koney_common::{TrapKey, identity::CANARY_TRAP};
+use koney_common::{NameKey, TrapKey, identity::CANARY_TRAP};
 use rustix::fs::{Stat, fstat, fstatfs, major, minor};
 
 use super::group::Group;
 use crate::kernel::{
     arm::{Arm, ArmError, Armed, ArmedKey, Job, Outcome},
     open::{self, OpenError},
+    root::Root,
 };
 
 /// File systems that somebody else serves (`include/uapi/linux/magic.h`, `fs/9p`, `fs/ceph`, `fs/smb`).
@@ -105,7 +106,7 @@ impl Marks {
 impl Arm for Marks {
     /// Looks and marks each time: whether a mark is still there only the kernel knows, and neither of the two opens the file.
     fn arm(&self, job: &Job) -> Outcome {
-        let root = open::own_root().map_err(OpenError::Io)?;
+        let root = job.root.open().map_err(OpenError::Io)?;
         let found = open::resolve(root, &job.path)?;
         let file = found.file.as_fd();
         let refused = |error: rustix::io::Errno| ArmError::Mark(error.into());
@@ -114,11 +115,21 @@ impl Arm for Marks {
         }
         let key = key(&fstat(file).map_err(refused)?);
         self.mark(key, file, Mark { trap: job.trap, path: job.path.clone() })?;
-        Ok(Armed { keys: vec![ArmedKey { key, generation: 0 }], stamp: found.stamp })
+        Ok(Armed { keys: vec![ArmedKey { key, generation: 0 }], stamp: found.stamp, canonical: found.canonical() })
     }
 
     fn disarm(&self, key: TrapKey) {
         self.marked().remove(&key);
+    }
+
+    /// Nothing is told by path here.
+    fn root(&self, _root: Root) -> Option<TrapKey> {
+        None
+    }
+
+    /// Marks are on files: what is planted late is marked by the next look.
+    fn name(&self, _names: &BTreeSet<NameKey>) -> Result<(), ArmError> {
+        Ok(())
     }
 }
 
@@ -140,7 +151,7 @@ mod tests {
     fn file_systems_that_others_serve_are_told_apart() {
         assert_eq!(remote(0x6573_5546), Some("FUSE"));
         assert_eq!(remote(0xEF53), None, "ext4");
-        let here = fstatfs(open::own_root().expect("open /")).expect("statfs");
+        let here = fstatfs(Root::Own.open().expect("open /")).expect("statfs");
         assert_eq!(remote(here.f_type), None, "the tests' own root is local");
     }
 }

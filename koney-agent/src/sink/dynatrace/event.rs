@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::Severity;
 use crate::alert::sentence::sentence;
-use crate::alert::{Alert, Container, Owner, Process, Trap, whole_seconds};
+use crate::alert::{Accessor, Alert, Container, Owner, Process, Trap, whole_seconds};
 use crate::sink::Form;
 
 /// Bytes of one value. Dynatrace publishes no limit for security events; its sibling APIs take this much.
@@ -63,6 +63,9 @@ impl Event {
         self.text("koney.trap_type", alert.trap.koney_type());
         if let Trap::FilesystemHoneytoken { file_path } = &alert.trap {
             self.text("koney.metadata.file_path", file_path);
+            if alert.operation.is_tampering() {
+                self.text("koney.metadata.operation", alert.operation.name());
+            }
         }
     }
 
@@ -133,12 +136,20 @@ impl Event {
             self.text("koney.repeat_count", repeated.count.to_string());
         }
         self.maybe("koney.accessed_path", alert.accessed_path.as_deref());
+        match &alert.accessor {
+            Some(Accessor::Host) => self.text("koney.accessor.kind", "host"),
+            Some(Accessor::Container { id }) => {
+                self.text("koney.accessor.kind", "container");
+                self.text("koney.accessor.k8s.container.id", id);
+            }
+            None => {}
+        }
         match alert.gap {
             Some(gap) => {
                 self.text("koney.coverage.cause", gap.cause.name());
                 self.text("koney.coverage.count", gap.count.to_string());
             }
-            None => self.text("koney.operation", alert.operation.as_str()),
+            None => self.text("koney.operation", alert.operation.name()),
         }
         self.text("koney.detector", alert.detector);
         if let Some(process) = &alert.process {

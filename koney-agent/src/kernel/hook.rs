@@ -1,0 +1,99 @@
+//! What the programs hang on: opens, without which there is no detection, and changes, which each kernel gives or does not.
+
+use std::fmt;
+
+use super::method::Method;
+
+/// One program of each method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// Every open.
+    FileOpen,
+    /// A name is removed.
+    Unlink,
+    /// A file is moved away.
+    RenameFrom,
+    /// A file is moved over another, or to a name.
+    RenameTo,
+    /// A file is given another name.
+    Link,
+    /// A symbolic link is made.
+    Symlink,
+    /// Mode, owner or size change.
+    Setattr,
+    /// An extended attribute is set.
+    Setxattr,
+}
+
+/// A hook whose program is not attached, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookFailure {
+    /// Which.
+    pub hook: Hook,
+    /// The errno and the verifier's last word, or what else hindered it.
+    pub reason: String,
+}
+
+impl Hook {
+    /// Those besides [`Self::FileOpen`].
+    pub const CHANGES: [Self; 7] =
+        [Self::Unlink, Self::RenameFrom, Self::RenameTo, Self::Link, Self::Symlink, Self::Setattr, Self::Setxattr];
+
+    /// Name in logs and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FileOpen => "file_open",
+            Self::Unlink => "unlink",
+            Self::RenameFrom => "rename_from",
+            Self::RenameTo => "rename_to",
+            Self::Link => "link",
+            Self::Symlink => "symlink",
+            Self::Setattr => "setattr",
+            Self::Setxattr => "setxattr",
+        }
+    }
+
+    /// What goes unseen without it.
+    #[must_use]
+    pub const fn cost(self) -> &'static str {
+        match self {
+            Self::FileOpen => "every access",
+            Self::Unlink => "removing a decoy",
+            Self::RenameFrom => "moving a decoy away",
+            Self::RenameTo => "putting another file in a decoy's place",
+            Self::Link => "giving a decoy another name",
+            Self::Symlink => "putting a symbolic link in a decoy's place",
+            Self::Setattr => "changing a decoy's mode, owner or size",
+            Self::Setxattr => "setting a decoy's extended attributes",
+        }
+    }
+
+    pub(super) fn program(self, method: Method) -> String {
+        format!("{}_{}", method.name(), self.name())
+    }
+
+    /// The LSM hook (`include/linux/lsm_hook_defs.h`).
+    pub(super) const fn lsm(self) -> &'static str {
+        match self {
+            Self::FileOpen => "file_open",
+            Self::Unlink => "inode_unlink",
+            Self::RenameFrom | Self::RenameTo => "inode_rename",
+            Self::Link => "inode_link",
+            Self::Symlink => "inode_symlink",
+            Self::Setattr => "inode_setattr",
+            Self::Setxattr => "inode_setxattr",
+        }
+    }
+
+    /// The function of `security/security.c` that calls the LSM hook.
+    pub(super) fn function(self) -> String {
+        format!("security_{}", self.lsm())
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

@@ -1,0 +1,78 @@
+//! Where a trap's path is looked up, and whose trap it is.
+
+use std::{fmt, sync::Arc};
+
+use crate::{event::Subject, kernel::Root, workload::ContainerRef};
+
+/// The owner of a trap.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The host itself.
+    Host,
+    /// A container.
+    Container(Arc<ContainerPlace>),
+}
+
+/// A container that lives on this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContainerPlace {
+    /// Its runtime id, without the runtime's scheme.
+    pub id: String,
+    /// Its root directory, by a process that lives in it.
+    pub root: Root,
+    /// Namespace of its pod.
+    pub namespace: String,
+    /// Name of its pod.
+    pub pod: String,
+    /// Its name in the pod.
+    pub name: String,
+}
+
+/// Where the process that touched a trap belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accessor {
+    /// To the host, as far as its cgroup tells.
+    Host,
+    /// To the container of this id.
+    Container(String),
+}
+
+impl Place {
+    /// Under which root directory its paths are looked up.
+    #[must_use]
+    pub fn root(&self) -> Root {
+        match self {
+            Self::Host => Root::Own,
+            Self::Container(container) => container.root,
+        }
+    }
+
+    /// The accessor belongs to it.
+    #[must_use]
+    pub fn is_of(&self, accessor: &Accessor) -> bool {
+        match (self, accessor) {
+            (Self::Host, Accessor::Host) => true,
+            (Self::Container(container), Accessor::Container(id)) => container.id == *id,
+            _ => false,
+        }
+    }
+}
+
+impl Accessor {
+    /// Reads it off the process's cgroup, as the kernel recorded it.
+    #[must_use]
+    pub fn of(subject: &Subject) -> Self {
+        let leaf = subject.cgroup_name.as_deref();
+        let container = leaf.and_then(|leaf| ContainerRef::from_names(leaf, subject.cgroup_parent_name.as_deref()));
+        container.map_or(Self::Host, |container| Self::Container(container.id))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => formatter.write_str("host"),
+            Self::Container(container) => write!(formatter, "container {}", container.id.escape_debug()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! kprobes on the same functions: they need neither trampolines nor a list, and no typed pointer comes with them.
+#![expect(clippy::needless_pass_by_value, reason = "the attach macros hand the context over by value")]
+
+use aya_ebpf::{macros::kprobe, programs::ProbeContext};
+use koney_common::record::operation;
+
+use super::{Arguments, attributes, changed, file_open, linked, placed, rename_from, rename_to};
+use crate::kernel::{KernelPtr, config, object::Probed};
+
+impl Arguments for ProbeContext {
+    type Object = Probed;
+
+    #[inline(always)]
+    fn object(&self, index: usize) -> Option<Probed> {
+        self.arg::<u64>(index).map(|address| Probed(KernelPtr(address)))
+    }
+
+    #[inline(always)]
+    fn word(&self, index: usize) -> u64 {
+        self.arg(index).unwrap_or(0)
+    }
+}
+
+#[kprobe]
+pub(crate) fn kprobe_file_open(ctx: ProbeContext) -> u32 {
+    file_open(&ctx);
+    0
+}
+
+#[kprobe]
+pub(crate) fn kprobe_unlink(ctx: ProbeContext) -> u32 {
+    changed(&ctx, 1, operation::UNLINK);
+    0
+}
+
+#[kprobe]
+pub(crate) fn kprobe_rename_from(ctx: ProbeContext) -> u32 {
+    rename_from(&ctx);
+    0
+}
+
+#[kprobe]
+pub(crate) fn kprobe_rename_to(ctx: ProbeContext) -> u32 {
+    rename_to(&ctx);
+    0
+}
+
+#[kprobe]
+pub(crate) fn kprobe_link(ctx: ProbeContext) -> u32 {
+    linked(&ctx);
+    0
+}
+
+#[kprobe]
+pub(crate) fn kprobe_symlink(ctx: ProbeContext) -> u32 {
+    placed(&ctx, 1, None, operation::SYMLINK);
+    0
+}
+
+// The registers are at fixed offsets: an index that is not known here would be a "modified ctx ptr" to the verifier.
+
+#[kprobe]
+pub(crate) fn kprobe_setattr(ctx: ProbeContext) -> u32 {
+    if config!(setattr_dentry) == 0 {
+        attributes(&ctx, 0);
+    } else {
+        attributes(&ctx, 1);
+    }
+    0
+}
+
+#[kprobe]
+pub(crate) fn kprobe_setxattr(ctx: ProbeContext) -> u32 {
+    if config!(setxattr_dentry) == 0 {
+        changed(&ctx, 0, operation::SETXATTR);
+    } else {
+        changed(&ctx, 1, operation::SETXATTR);
+    }
+    0
+}

@@ -1,0 +1,96 @@
+//! The attach points. Each is one call; none decides anything about the act itself.
+//!
+//! LSM programs return 0, which keeps the verdict: the trampoline calls a later BPF program of the hook only while every earlier one
+//! returned 0 (`arch/x86/net/bpf_jit_comp.c`, `invoke_bpf_mod_ret`), so the previous verdict is 0 whenever they run.
+
+mod fentry;
+mod floor;
+mod kprobe;
+mod lsm;
+
+use aya_ebpf::EbpfContext;
+use koney_common::record::operation;
+
+use crate::{
+    kernel::{KernelPtr, object::Object},
+    open, tamper,
+};
+
+/// The arguments of a hook, each in two forms: as what the fast check can load from, and as a number, which is all that may be
+/// handed to a function.
+trait Arguments: EbpfContext {
+    type Object: Object;
+    /// As an object.
+    fn object(&self, index: usize) -> Option<Self::Object>;
+    /// As a number.
+    fn word(&self, index: usize) -> u64;
+}
+
+#[inline(always)]
+fn file_open<A: Arguments>(arguments: &A) {
+    if arguments.object(0).is_some_and(open::is_of_interest) && open::koney_opened(arguments.word(0)) != 0 {
+        aya_log_ebpf::debug!(arguments, "an open was recorded");
+    }
+}
+
+/// The file of the entry that is argument `index` is changed.
+#[inline(always)]
+fn changed<A: Arguments>(arguments: &A, index: usize, operation: u8) {
+    if arguments.object(index).is_some_and(tamper::is_of_interest)
+        && tamper::koney_changed(arguments.word(index), u64::from(operation)) != 0
+    {
+        aya_log_ebpf::debug!(arguments, "a change was recorded: {}", operation);
+    }
+}
+
+/// The entry that is argument `index` gets the file of the entry that is argument `by`, or a new one.
+#[inline(always)]
+fn placed<A: Arguments>(arguments: &A, index: usize, by: Option<usize>, operation: u8) {
+    if arguments.object(index).is_some_and(tamper::is_of_interest) {
+        let by = by.map_or(0, |by| arguments.word(by));
+        if tamper::koney_placed(arguments.word(index), by, u64::from(operation)) != 0 {
+            aya_log_ebpf::debug!(arguments, "a change was recorded: {}", operation);
+        }
+    }
+}
+
+/// `link` gives the file of argument 0 the name of argument 2 as well.
+#[inline(always)]
+fn linked<A: Arguments>(arguments: &A) {
+    changed(arguments, 0, operation::LINK);
+    placed(arguments, 2, Some(0), operation::REPLACE);
+}
+
+/// `security_inode_rename` is called once for an exchange, of which each side is moved.
+#[inline(always)]
+fn rename_from<A: Arguments>(arguments: &A) {
+    changed(arguments, 1, operation::RENAME);
+    if arguments.word(4) & RENAME_EXCHANGE != 0 {
+        changed(arguments, 3, operation::RENAME);
+    }
+}
+
+/// And each side takes the other's place.
+#[inline(always)]
+fn rename_to<A: Arguments>(arguments: &A) {
+    placed(arguments, 3, Some(1), operation::REPLACE);
+    if arguments.word(4) & RENAME_EXCHANGE != 0 {
+        placed(arguments, 1, Some(3), operation::REPLACE);
+    }
+}
+
+/// `setattr`, whose entry is argument `index`.
+#[inline(always)]
+fn attributes<A: Arguments>(arguments: &A, index: usize) {
+    if arguments.object(index).is_some_and(tamper::is_of_interest) {
+        let operation = tamper::of_attributes(KernelPtr(arguments.word(index + 1)));
+        if operation == tamper::PART_OF_AN_OPEN {
+            tamper::truncated_by_open(KernelPtr(arguments.word(index)));
+        } else if operation != 0 && tamper::koney_changed(arguments.word(index), u64::from(operation)) != 0 {
+            aya_log_ebpf::debug!(arguments, "a change was recorded: {}", operation);
+        }
+    }
+}
+
+/// `RENAME_EXCHANGE`, `include/uapi/linux/fs.h`.
+const RENAME_EXCHANGE: u64 = 1 << 1;

@@ -1,0 +1,91 @@
+//! What an overlay does behind a file that was asked for: opens, copies and changes of its own, told from what a process does.
+//!
+//! Told apart by who does it, never by time: the overlay's nested open carries a mode bit, and everything else it does runs under the
+//! credentials of whoever mounted it (`fs/overlayfs/util.c`, `ovl_override_creds`).
+
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task};
+use koney_common::{Gate, TrapEntry, TrapKey, identity::ROLE_BACKING, name::Decided};
+
+use crate::{
+    counters::add,
+    gate,
+    kernel::{KernelPtr, offset},
+    maps::{DECIDED_BY_THREAD, GATE, TRAPS},
+};
+
+const BPF_ANY: u64 = 0;
+const BPF_NOEXIST: u64 = 1;
+
+/// The current thread's number in the initial pid namespace.
+#[inline(always)]
+fn thread() -> u32 {
+    bpf_get_current_pid_tgid() as u32
+}
+
+/// The current thread acts under other credentials than its own.
+#[inline(always)]
+pub(crate) fn borrowed_credentials(task: KernelPtr) -> bool {
+    task.read::<u64>(offset!(task_cred)) != task.read::<u64>(offset!(task_real_cred))
+}
+
+/// The current thread has touched a trap on an overlay and the overlay's own open has not come yet. Cheap, and true too often.
+#[inline(always)]
+pub(crate) fn pending(gate: *mut Gate) -> bool {
+    let count = gate::threads(gate, thread());
+    // SAFETY: in bounds and aligned (`gate::threads`).
+    unsafe { *count != 0 }
+}
+
+/// Notes what the current thread has touched on an overlay.
+///
+/// No room is no harm: what follows is then told too.
+#[inline(never)]
+pub(crate) fn decided(trap: u32) -> bool {
+    let thread = thread();
+    let decided = Decided { start_time_ns: start_time(), trap, padding: 0 };
+    if DECIDED_BY_THREAD.insert(thread, decided, BPF_NOEXIST).is_err() {
+        return DECIDED_BY_THREAD.insert(thread, decided, BPF_ANY).is_ok();
+    }
+    if let Some(gate) = GATE.get_ptr_mut(0) {
+        count(gate, thread, 1);
+    }
+    true
+}
+
+/// What the current thread has touched on an overlay before.
+///
+/// It stays: for a thread that has touched a trap, what overlays do behind that same trap is told no more.
+#[inline(always)]
+pub(crate) fn before() -> Option<u32> {
+    // SAFETY: integers; an entry that goes to another thread meanwhile costs a record too many.
+    let decided = unsafe { DECIDED_BY_THREAD.get(thread()) }.copied()?;
+    (decided.start_time_ns == start_time()).then_some(decided.trap)
+}
+
+#[inline(always)]
+fn start_time() -> u64 {
+    // SAFETY: takes no argument and reads no memory.
+    let task = KernelPtr(unsafe { bpf_get_current_task() });
+    task.read(offset!(task_start_time)).unwrap_or(0)
+}
+
+/// The current thread is inside an overlay that passes on what was noted.
+#[inline(always)]
+pub(crate) fn is_its_own(task: KernelPtr) -> bool {
+    borrowed_credentials(task) && before().is_some()
+}
+
+/// The file behind a trap is another one now (copied up): it is watched from here on.
+#[inline(always)]
+pub(crate) fn refresh(gate: *mut Gate, key: TrapKey, trap: u32) {
+    let entry = TrapEntry { trap, role: ROLE_BACKING };
+    // Where there is no room the agent's next look enters it, or says that it cannot.
+    if TRAPS.insert(key, entry, BPF_NOEXIST).is_ok() {
+        gate::open(gate, key);
+    }
+}
+
+#[inline(always)]
+fn count(gate: *mut Gate, thread: u32, by: i64) {
+    add(gate::threads(gate, thread), by);
+}
