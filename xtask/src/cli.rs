@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::arch::Arch;
+
 /// Everything a koney developer runs.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", disable_help_subcommand = true)]
@@ -18,10 +20,12 @@ pub(crate) enum Command {
     Setup(SetupArgs),
     /// Build the kernel programs and put the object where the agent's build finds it
     BuildEbpf,
-    /// Run a command as root inside a chosen kernel and exit with its status
+    /// Run a command as root inside a chosen kernel and exit with its status, or a whole suite in many
     Vm(VmArgs),
     /// Run all tests: on the host, then in every kernel of the matrix
     Test(TestArgs),
+    /// Make the parts of the documents that come from records
+    Generate(GenerateArgs),
     /// Check format, lints, docs and the rules of the house
     Lint,
     /// Hand koney's readers of foreign bytes whatever libFuzzer comes up with; exit 1 if anything breaks them
@@ -45,24 +49,30 @@ pub(crate) struct SetupArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VmArgs {
-    /// Kernel series, newest packaged version of each; `all` for every known one
-    #[arg(long, value_name = "SERIES", value_delimiter = ',', default_value = "6.12")]
+    /// Kernel series, newest packaged version of each; `all` for every known one [default: 6.12, or those of the suite]
+    #[arg(long, value_name = "SERIES", value_delimiter = ',')]
     pub(crate) kernel: Vec<String>,
-    /// How the guest differs from the kernel's own default
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) variant: Variant,
+    /// How the guest differs from the kernel's own default [default: default, or those of the suite]
+    #[arg(long, value_enum)]
+    pub(crate) variant: Option<Variant>,
+    /// Architecture of the guest, emulated [default: this machine's]
+    #[arg(long, value_enum)]
+    pub(crate) arch: Option<Arch>,
     /// Words to add to the kernel's command line
     #[arg(long, value_name = "EXTRA", allow_hyphen_values = true)]
     pub(crate) cmdline: Option<String>,
-    /// Processors of the guest
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(crate) smp: u8,
-    /// Memory of the guest in MiB
-    #[arg(long, value_name = "MB", default_value_t = 1024)]
-    pub(crate) memory: u32,
-    /// Seconds after which the guest is killed
-    #[arg(long, value_name = "S", default_value = "300", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    /// Processors of the guest [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) smp: Option<u8>,
+    /// Have the guest's clock count instructions, one a nanosecond, on one processor
+    #[arg(long, conflicts_with = "smp")]
+    pub(crate) icount: bool,
+    /// Memory of the guest in MiB [default: 1024, or what the suite takes]
+    #[arg(long, value_name = "MB")]
+    pub(crate) memory: Option<u32>,
+    /// Seconds after which the guest is killed [default: 300, or what the suite takes]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
     /// File or folder to copy into the guest
     #[arg(long, value_name = "SRC:DEST", value_parser = copy)]
     pub(crate) root_file: Vec<(PathBuf, PathBuf)>,
@@ -72,9 +82,68 @@ pub(crate) struct VmArgs {
     /// Environment of the command
     #[arg(long, value_name = "K=V", value_parser = assignment)]
     pub(crate) env: Vec<(String, String)>,
+    /// Run a suite instead of a command, in each kernel of its own matrix
+    #[arg(long, value_enum, conflicts_with = "command")]
+    pub(crate) suite: Option<Suite>,
+    #[command(flatten)]
+    pub(crate) narrow: SuiteArgs,
     /// What to run; a path that exists here is copied into the guest with its libraries
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required_unless_present = "suite", value_name = "CMD")]
     pub(crate) command: Vec<String>,
+}
+
+/// What only a suite knows.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SuiteArgs {
+    /// Only these attach methods [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', requires = "suite")]
+    pub(crate) attach: Vec<Attach>,
+    /// Only these scenarios of the evasion suite
+    #[arg(long, value_name = "E1,E2", value_delimiter = ',', requires = "suite")]
+    pub(crate) only: Vec<String>,
+    /// Every kernel series that the distribution's archive offers
+    #[arg(long, requires = "suite", conflicts_with = "kernel")]
+    pub(crate) all_kernels: bool,
+    /// Keep the evasion suite's rows in docs/, from which the README's table is made
+    #[arg(long, requires = "suite")]
+    pub(crate) record: bool,
+}
+
+/// A suite for guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// Every numbered way around a trap, by each attach method
+    Evasion,
+    /// The instructions that koney adds to what is no trap
+    Count,
+}
+
+/// How an agent is attached to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Attach {
+    /// LSM program
+    Lsm,
+    /// fentry program
+    Fentry,
+    /// kprobe program
+    Kprobe,
+    /// fanotify marks, without eBPF
+    Fanotify,
+}
+
+impl Attach {
+    /// All of them, in the order of tables.
+    pub(crate) const ALL: [Self; 4] = [Self::Lsm, Self::Fentry, Self::Kprobe, Self::Fanotify];
+
+    /// The name on command lines and in tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lsm => "lsm",
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+            Self::Fanotify => "fanotify",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +154,13 @@ pub(crate) struct TestArgs {
     /// Only these kernel series of the matrix
     #[arg(long, value_name = "SERIES", value_delimiter = ',', conflicts_with = "host_only")]
     pub(crate) kernels: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Change nothing; exit 1 if something is not as it is made
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! How many checks passed, failed and were skipped.
 
-use std::{fmt, ops::AddAssign};
+use std::{fmt, iter::Sum, ops::AddAssign};
 
 /// The outcome of any number of checks; its text is the last line of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,15 @@ impl AddAssign for Counts {
         self.passed += passed;
         self.failed += failed;
         self.skipped += skipped;
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |mut total, one| {
+            total += one;
+            total
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
+    arch::Arch,
     cli::DemoArgs,
     ebpf, process,
     setup::{self, Needs},
@@ -66,8 +67,9 @@ fn natively(words: &[String]) -> Result<u8> {
 }
 
 fn in_guest(words: Vec<String>, programs: Vec<PathBuf>) -> Result<u8> {
-    setup::ensure(&Needs::vm(&[KERNEL.to_owned()]))?;
-    let mut spec = Spec::new(KERNEL, words);
+    let arch = Arch::here()?;
+    setup::ensure(&Needs::vm(arch, &[KERNEL.to_owned()]))?;
+    let mut spec = Spec::new(arch, KERNEL, words);
     spec.programs.extend(programs);
     match vm::run(&spec, &mut |line| ui::line(line))? {
         Verdict::Exited(status) => Ok(status),

@@ -1,7 +1,6 @@
 //! `cargo xtask build-ebpf`: the kernel programs, from Rust to an object that the agent's build embeds.
 
 use std::{
-    env::consts,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -10,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    arch::Arch,
     process,
     setup::{self, Needs, Toolchain},
     ui, workspace,
@@ -50,10 +50,7 @@ pub(crate) fn target_args() -> [&'static str; 3] {
 
 /// A program of the toolchain's cargo family, set up for the kernel programs.
 pub(crate) fn cargo(toolchain: &Toolchain, program: &Path) -> Result<Command> {
-    let arch = match consts::ARCH {
-        arch @ ("x86_64" | "aarch64") => arch,
-        other => bail!("koney's kernel programs know the registers of x86_64 and aarch64, not of {other}"),
-    };
+    let arch = Arch::here()?.rust();
     let mut command = Command::new(program);
     // Another toolchain's cargo runs xtask, and says so in dozens of variables; what speaks of the network and of the
     // registry stays.

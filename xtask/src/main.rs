@@ -2,15 +2,18 @@
 //!
 //! Each command first asks [`setup`] for what it needs, so a fresh machine and an old one take the same line.
 
+mod arch;
 mod cli;
 mod counts;
 mod demo;
 mod ebpf;
 mod exit;
 mod fuzz;
+mod generate;
 mod lint;
 mod process;
 mod setup;
+mod suite;
 mod test;
 mod ui;
 mod vm;
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::BuildEbpf => ebpf::command(),
         Command::Vm(args) => vm::command(&args),
         Command::Test(args) => test::command(&args),
+        Command::Generate(args) => generate::command(&args),
         Command::Lint => Ok(lint::command()),
         Command::Fuzz(args) => fuzz::command(&args),
         Command::Demo(args) => demo::command(&args),

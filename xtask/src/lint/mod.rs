@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::{
     counts::Counts,
-    ebpf, process,
+    ebpf, generate, process,
     setup::{self, Needs},
     ui, workspace,
 };
@@ -22,13 +22,14 @@ enum Outcome {
 /// A check's name, and the check.
 type Check = (&'static str, fn() -> Result<Outcome>);
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     ("format", format),
     ("clippy", || cargo(&["clippy", "--all-targets", "--", "-D", "warnings"])),
     ("clippy of the kernel programs", kernel_programs),
     ("documentation", || run(workspace::cargo().args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))),
     ("files of the agent have at most 400 lines", || sources::lengths().map(|()| Outcome::Passed)),
     ("unsafe code only where it belongs", || sources::unsafe_code().map(|()| Outcome::Passed)),
+    ("documents are as they are made", || generate::check().map(|()| Outcome::Passed)),
     ("every crate inherits the workspace's lints", || sources::inherited_lints().map(|()| Outcome::Passed)),
 ];
 

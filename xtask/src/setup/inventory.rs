@@ -58,16 +58,17 @@ impl Inventory {
                 inventory.linkers.extend(linker(route)?);
             }
         }
-        if needs.vm {
-            packages.extend(vm::packages());
+        if let Some(arch) = needs.guests {
+            packages.extend(vm::packages(arch));
+            packages.extend(needs.packages.iter().cloned());
+            for series in &needs.kernels {
+                if vm::kernel::installed(arch, series)?.is_some() {
+                    inventory.kernels.insert(series.clone());
+                }
+            }
         }
         inventory.packages =
             packages.into_iter().filter(|Package(_, file)| process::exists(file)).map(|package| package.0).collect();
-        for series in &needs.kernels {
-            if vm::kernel::installed(series)?.is_some() {
-                inventory.kernels.insert(series.clone());
-            }
-        }
         Ok(inventory)
     }
 }

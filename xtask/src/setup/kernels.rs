@@ -12,21 +12,20 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::apt;
-use crate::{
-    process, ui,
-    vm::kernel::{self, Machine},
-};
+use crate::{arch::Arch, process, ui, vm::kernel};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Fetches the newest kernel of each series.
-pub(crate) fn fetch(wanted: &[String]) -> Result<()> {
+pub(crate) fn fetch(arch: Arch, wanted: &[String]) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let machine = Machine::here()?;
-    let apt = PrivateApt { state: kernel::store()?.join(format!("apt-{}", machine.debian)), machine };
-    apt.prepare(wanted)?;
+    let apt = PrivateApt::new(arch)?;
+    let mut suites: Vec<_> = wanted.iter().flat_map(|series| kernel::suites(series)).copied().collect();
+    suites.sort_unstable();
+    suites.dedup();
+    apt.prepare(&suites)?;
     for series in wanted {
         let release = apt.newest(series)?;
         ui::step(&format!("setup: kernel {series} is {release}"));
@@ -35,22 +34,35 @@ pub(crate) fn fetch(wanted: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Every series of the archive that koney supports, oldest first.
+pub(crate) fn offered(arch: Arch) -> Result<Vec<String>> {
+    let apt = PrivateApt::new(arch)?;
+    let mut suites: Vec<_> =
+        kernel::KNOWN.into_iter().flat_map(kernel::suites).copied().chain(kernel::OTHER_SUITES.iter().copied()).collect();
+    suites.sort_unstable();
+    suites.dedup();
+    apt.prepare(&suites)?;
+    let names = process::text(apt.command("apt-cache").args(["pkgnames", "linux-image-"]))?;
+    Ok(all_series(&names, arch))
+}
+
 struct PrivateApt {
     state: PathBuf,
-    machine: Machine,
+    arch: Arch,
 }
 
 impl PrivateApt {
-    /// Writes the sources that hold `wanted` and reads their lists.
-    fn prepare(&self, wanted: &[String]) -> Result<()> {
+    fn new(arch: Arch) -> Result<Self> {
+        Ok(Self { state: kernel::store()?.join(format!("apt-{}", arch.debian())), arch })
+    }
+
+    /// Writes the sources for `suites` and reads their lists.
+    fn prepare(&self, suites: &[&str]) -> Result<()> {
         for folder in ["lists/partial", "cache/archives/partial"] {
             let folder = self.state.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         let (main, security) = mirrors()?;
-        let mut suites: Vec<_> = wanted.iter().flat_map(|series| kernel::suites(series)).copied().collect();
-        suites.sort_unstable();
-        suites.dedup();
         let signed = if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
         let source = |suite: &&str| {
             let mirror = if suite.ends_with("-security") { &security } else { &main };
@@ -68,7 +80,7 @@ impl PrivateApt {
     }
 
     fn command(&self, program: &str) -> Command {
-        let (state, arch) = (self.state.display(), self.machine.debian);
+        let (state, arch) = (self.state.display(), self.arch.debian());
         let mut command = Command::new(program);
         command.env("LC_ALL", "C");
         for option in [
@@ -95,10 +107,10 @@ impl PrivateApt {
     /// The newest release of a series.
     fn newest(&self, series: &str) -> Result<String> {
         let names = process::text(self.command("apt-cache").args(["pkgnames", &format!("linux-image-{series}")]))?;
-        newest(&names, series, self.machine.debian).with_context(|| {
+        newest(&names, series, self.arch).with_context(|| {
             format!(
                 "no kernel {series} for {} in this machine's Debian mirror: known series are {}",
-                self.machine.debian,
+                self.arch.debian(),
                 kernel::KNOWN.join(", ")
             )
         })
@@ -106,7 +118,7 @@ impl PrivateApt {
 
     /// Downloads a kernel's packages and unpacks them into the store.
     fn unpack(&self, series: &str, release: &str) -> Result<()> {
-        let place = kernel::folder(series)?;
+        let place = kernel::folder(self.arch, series)?;
         let draft = place.with_extension("draft");
         if draft.exists() {
             fs::remove_dir_all(&draft).with_context(|| format!("cannot remove {}", draft.display()))?;
@@ -161,20 +173,35 @@ fn configured_mirrors() -> Result<Option<(String, String)>> {
 }
 
 /// The newest cloud kernel of a series among package names.
-fn newest(names: &str, series: &str, arch: &str) -> Option<String> {
-    let suffix = format!("-cloud-{arch}");
-    names
-        .lines()
-        .filter_map(|name| name.strip_prefix("linux-image-"))
-        .filter(|release| release.ends_with(&suffix))
-        .filter(|release| {
-            release
-                .strip_prefix(series)
-                .and_then(|rest| rest.strip_prefix('.'))
-                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
-        })
+fn newest(names: &str, series: &str, arch: Arch) -> Option<String> {
+    releases(names, arch)
+        .filter(|release| series_of(release) == Some(series))
         .max_by(|a, b| kernel::compare(a, b))
         .map(str::to_owned)
+}
+
+/// The series of the cloud kernels among package names, from the oldest that koney supports.
+fn all_series(names: &str, arch: Arch) -> Vec<String> {
+    let oldest = kernel::KNOWN[0];
+    let mut series: Vec<_> = releases(names, arch).filter_map(series_of).collect();
+    series.retain(|series| kernel::compare(series, oldest).is_ge());
+    series.sort_by(|a, b| kernel::compare(a, b));
+    series.dedup();
+    series.into_iter().map(str::to_owned).collect()
+}
+
+fn releases(names: &str, arch: Arch) -> impl Iterator<Item = &str> {
+    let suffix = format!("-cloud-{}", arch.debian());
+    names.lines().filter_map(|name| name.strip_prefix("linux-image-")).filter(move |release| release.ends_with(&suffix))
+}
+
+/// `6.1` of `6.1.0-56-cloud-amd64`; a package that only points to the newest of a series has no third number.
+fn series_of(release: &str) -> Option<&str> {
+    let mut dots = release.match_indices('.').map(|(at, _)| at);
+    let (_, second) = (dots.next()?, dots.next()?);
+    let (series, rest) = release.split_at(second);
+    let numbers = series.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    (numbers && rest.get(1..)?.starts_with(|first: char| first.is_ascii_digit())).then_some(series)
 }
 
 #[cfg(test)]
@@ -186,8 +213,10 @@ mod tests {
         let names = "linux-image-6.1.0-9-cloud-amd64\nlinux-image-6.1.0-56-cloud-amd64\nlinux-image-6.1.0-57-amd64\n\
                      linux-image-6.1.0-58-cloud-amd64-unsigned\nlinux-image-6.12.117+deb13-cloud-amd64\n\
                      linux-image-6.12.9+deb13-cloud-amd64\nlinux-image-6.1-cloud-amd64\n";
-        assert_eq!(newest(names, "6.1", "amd64").as_deref(), Some("6.1.0-56-cloud-amd64"));
-        assert_eq!(newest(names, "6.12", "amd64").as_deref(), Some("6.12.117+deb13-cloud-amd64"));
-        assert_eq!(newest(names, "6.1", "arm64"), None);
+        assert_eq!(newest(names, "6.1", Arch::Amd64).as_deref(), Some("6.1.0-56-cloud-amd64"));
+        assert_eq!(newest(names, "6.12", Arch::Amd64).as_deref(), Some("6.12.117+deb13-cloud-amd64"));
+        assert_eq!(newest(names, "6.1", Arch::Arm64), None);
+        let older = names.to_owned() + "linux-image-4.19.0-27-cloud-amd64\nlinux-image-cloud-amd64\n";
+        assert_eq!(all_series(&older, Arch::Amd64), ["6.1", "6.12"]);
     }
 }

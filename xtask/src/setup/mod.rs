@@ -11,25 +11,26 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use self::{inventory::Compiler, pins::Package};
+pub(crate) use self::{inventory::Compiler, kernels::offered, pins::Package};
 use self::{
     inventory::Inventory,
     pins::{Pins, Route, State},
     plan::Plan,
 };
-use crate::{cli::SetupArgs, exit::Exit, test, ui, workspace};
+use crate::{arch::Arch, cli::SetupArgs, exit::Exit, test, ui, workspace};
 
 /// What a command cannot do without.
-#[expect(clippy::struct_excessive_bools, reason = "each is a need of its own, and they go in any combination")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Needs {
     /// A compiler for the BPF target, and its linker.
     pub(crate) compiler: bool,
     /// That compiler's own clippy.
     pub(crate) clippy: bool,
-    /// QEMU and what guests are made of.
-    pub(crate) vm: bool,
-    /// Kernel series.
+    /// QEMU and what guests of this architecture are made of.
+    pub(crate) guests: Option<Arch>,
+    /// What goes into the guests besides.
+    pub(crate) packages: Vec<Package>,
+    /// Kernel series of the guests.
     pub(crate) kernels: Vec<String>,
     /// Packages in the way may be brought to the version of apt's sources.
     pub(crate) downgrade: bool,
@@ -47,13 +48,13 @@ impl Needs {
     }
 
     /// To boot these kernels.
-    pub(crate) fn vm(kernels: &[String]) -> Self {
-        Self { vm: true, kernels: kernels.to_vec(), ..Self::default() }
+    pub(crate) fn vm(arch: Arch, kernels: &[String]) -> Self {
+        Self { guests: Some(arch), kernels: kernels.to_vec(), ..Self::default() }
     }
 
     /// To build the kernel programs and run them in these kernels.
-    pub(crate) fn test(kernels: &[String]) -> Self {
-        Self { vm: true, kernels: kernels.to_vec(), ..Self::build() }
+    pub(crate) fn test(arch: Arch, kernels: &[String]) -> Self {
+        Self { guests: Some(arch), kernels: kernels.to_vec(), ..Self::build() }
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct Toolchain {
 pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
     let mut kernels = test::kernels();
     kernels.extend(args.kernel.iter().filter(|series| !test::kernels().contains(series)).cloned());
-    let needs = Needs { clippy: true, downgrade: args.allow_downgrades, ..Needs::test(&kernels) };
+    let needs = Needs { clippy: true, downgrade: args.allow_downgrades, ..Needs::test(Arch::here()?, &kernels) };
     if !args.check {
         ensure(&needs)?;
         ui::line("ready: nothing is missing");
@@ -108,7 +109,7 @@ pub(crate) fn ensure(needs: &Needs) -> Result<()> {
 pub(crate) fn toolchain(needs: &Needs) -> Result<Toolchain> {
     ensure(needs)?;
     let pins = Pins::read()?;
-    let inventory = Inventory::take(&Needs { vm: false, kernels: Vec::new(), ..needs.clone() }, &pins)?;
+    let inventory = Inventory::take(&Needs { guests: None, ..needs.clone() }, &pins)?;
     let (route, compiler) = plan::choose(&inventory, &pins)?;
     let compiler = compiler.context("the compiler that setup found is gone")?.clone();
     remark(route, &compiler);
@@ -149,5 +150,8 @@ fn apply(plan: &Plan, root: bool, needs: &Needs, pins: &Pins) -> Result<()> {
     if let Some((version, llvm)) = &plan.linker {
         linker::build(version, *llvm)?;
     }
-    kernels::fetch(&plan.kernels)
+    match needs.guests {
+        Some(arch) => kernels::fetch(arch, &plan.kernels),
+        None => Ok(()),
+    }
 }

@@ -38,8 +38,9 @@ impl Plan {
                 plan.linker = Some((route.bpf_linker.clone(), route.llvm));
             }
         }
-        if needs.vm {
-            packages.extend(vm::packages());
+        if let Some(arch) = needs.guests {
+            packages.extend(vm::packages(arch));
+            packages.extend(needs.packages.iter().cloned());
         }
         plan.packages =
             packages.into_iter().map(|Package(name, _)| name).filter(|name| !inventory.packages.contains(name)).collect();

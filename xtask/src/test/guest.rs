@@ -4,13 +4,14 @@ use std::{fs, path::Path, time::Duration};
 
 use super::{binaries::Binaries, libtest, libtest::Output, report::Row};
 use crate::{
+    arch::Arch,
     cli::Variant,
     ui,
     vm::{self, Spec, Verdict},
 };
 
 /// For all kernel tests of one guest; emulation on a busy machine is slow.
-const TIMEOUT: Duration = Duration::from_mins(15);
+const TIMEOUT: Duration = Duration::from_mins(25);
 const BEGIN: &str = "koney-test-begin:";
 const END: &str = "koney-test-end:";
 
@@ -18,9 +19,11 @@ const END: &str = "koney-test-end:";
 pub(crate) fn run(binaries: &Binaries, series: &str, variant: Variant) -> Row {
     ui::step(&format!("kernel tests in {series}, {}", variant.name()));
     let mut programs = Programs::default();
-    let verdict = vm::run(&spec(binaries, series, variant), &mut |line| {
-        ui::line(line);
-        programs.feed(line);
+    let verdict = Arch::here().and_then(|arch| {
+        vm::run(&spec(binaries, arch, series, variant), &mut |line| {
+            ui::line(line);
+            programs.feed(line);
+        })
     });
     let mut row = Row::new(series, variant.name());
     programs.count(&mut row, binaries);
@@ -32,9 +35,9 @@ pub(crate) fn run(binaries: &Binaries, series: &str, variant: Variant) -> Row {
     row
 }
 
-fn spec(binaries: &Binaries, series: &str, variant: Variant) -> Spec {
+fn spec(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Spec {
     let script: Vec<_> = binaries.tests.iter().map(|test| run_one(test)).collect();
-    let mut spec = Spec::new(series, ["sh", "-c", &script.join("\n")].map(str::to_owned).to_vec());
+    let mut spec = Spec::new(arch, series, ["sh", "-c", &script.join("\n")].map(str::to_owned).to_vec());
     spec.variant = variant;
     spec.programs.extend(binaries.tests.iter().chain(&binaries.programs).cloned());
     let mut variables = vec![("KONEY_KERNEL_TESTS", "1".to_owned()), ("RUST_BACKTRACE", "1".to_owned())];

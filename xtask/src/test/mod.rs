@@ -12,6 +12,7 @@ use anyhow::Result;
 use self::{binaries::Binaries, matrix::MATRIX, report::Report};
 pub(crate) use self::{binaries::programs, matrix::kernels};
 use crate::{
+    arch::Arch,
     cli::{TestArgs, Variant},
     ebpf,
     exit::Exit,
@@ -24,7 +25,7 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     let rows = rows(args)?;
     let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
     series.dedup();
-    setup::ensure(&if rows.is_empty() { Needs::build() } else { Needs::test(&series) })?;
+    setup::ensure(&if rows.is_empty() { Needs::build() } else { Needs::test(Arch::here()?, &series) })?;
 
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.

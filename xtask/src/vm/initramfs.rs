@@ -88,7 +88,7 @@ impl Tree {
         let command = Node::Text { content: script(&spec.env, &spec.command), mode: 0o700 };
         self.insert(Path::new("koney/command"), command)?;
         let mut list = String::new();
-        for (name, content) in modules::load_order(kernel)? {
+        for (name, content) in modules::load_order(kernel, &spec.modules)? {
             list.push_str(&name);
             list.push('\n');
             self.insert(&Path::new("koney/modules").join(format!("{name}.ko")), Node::Bytes(content))?;

@@ -2,23 +2,20 @@
 
 use std::{
     cmp::Ordering,
-    env::consts,
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::{exit::Exit, workspace};
+use crate::{arch::Arch, exit::Exit, workspace};
 
 /// The series that are tried with koney; others are fetched too if the mirror has them.
 pub(crate) const KNOWN: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
 
-/// A machine type that can boot a kernel of the host's own architecture.
+/// A machine type that can boot a kernel of one architecture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
-    /// Debian's name of the architecture.
-    pub(crate) debian: &'static str,
     pub(crate) qemu: &'static str,
     pub(crate) qemu_package: &'static str,
     pub(crate) qemu_args: &'static [&'static str],
@@ -26,24 +23,21 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// The machine for this host's architecture.
-    pub(crate) fn here() -> Result<Self> {
-        match consts::ARCH {
-            "x86_64" => Ok(Self {
-                debian: "amd64",
+    /// The machine for an architecture.
+    pub(crate) fn of(arch: Arch) -> Self {
+        match arch {
+            Arch::Amd64 => Self {
                 qemu: "qemu-system-x86_64",
                 qemu_package: "qemu-system-x86",
                 qemu_args: &["-M", "q35", "-cpu", "max"],
                 console: "ttyS0",
-            }),
-            "aarch64" => Ok(Self {
-                debian: "arm64",
+            },
+            Arch::Arm64 => Self {
                 qemu: "qemu-system-aarch64",
                 qemu_package: "qemu-system-arm",
                 qemu_args: &["-M", "virt", "-cpu", "cortex-a57"],
                 console: "ttyAMA0",
-            }),
-            other => bail!("no virtual machine for {other}: koney runs on x86_64 and aarch64"),
+            },
         }
     }
 }
@@ -54,6 +48,8 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
     /// The folder of its modules.
     pub(crate) modules: PathBuf,
+    /// What it was built with, where the packages say it.
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// The folder of all kernels of all architectures.
@@ -62,13 +58,13 @@ pub(crate) fn store() -> Result<PathBuf> {
 }
 
 /// The folder of one series.
-pub(crate) fn folder(series: &str) -> Result<PathBuf> {
-    Ok(store()?.join(Machine::here()?.debian).join(series))
+pub(crate) fn folder(arch: Arch, series: &str) -> Result<PathBuf> {
+    Ok(store()?.join(arch.debian()).join(series))
 }
 
 /// The kernel of a series, if it was fetched.
-pub(crate) fn installed(series: &str) -> Result<Option<Kernel>> {
-    let root = folder(series)?;
+pub(crate) fn installed(arch: Arch, series: &str) -> Result<Option<Kernel>> {
+    let root = folder(arch, series)?;
     let Ok(release) = fs::read_to_string(root.join("version")) else {
         return Ok(None);
     };
@@ -76,12 +72,16 @@ pub(crate) fn installed(series: &str) -> Result<Option<Kernel>> {
     let first = |places: [String; 2]| places.into_iter().map(|place| root.join(place)).find(|path| path.exists());
     let image = first([format!("boot/vmlinuz-{release}"), format!("usr/lib/modules/{release}/vmlinuz")]);
     let modules = first([format!("usr/lib/modules/{release}"), format!("lib/modules/{release}")]);
-    Ok(image.zip(modules).map(|(image, modules)| Kernel { image, modules }))
+    let config = first([format!("boot/config-{release}"), format!("usr/lib/modules/{release}/config")]);
+    Ok(image.zip(modules).map(|(image, modules)| Kernel { image, modules, config }))
 }
 
 /// The kernel of a series that setup has fetched.
-pub(crate) fn get(series: &str) -> Result<Kernel> {
-    installed(series)?.with_context(|| format!("kernel {series} is not there: run cargo xtask setup --kernel {series}"))
+pub(crate) fn get(arch: Arch, series: &str) -> Result<Kernel> {
+    installed(arch, series)?.with_context(|| {
+        let arch = arch.debian();
+        format!("kernel {series} for {arch} is not there: run cargo xtask vm --arch {arch} --kernel {series} -- uname -r")
+    })
 }
 
 /// The series that a command line names, `all` standing for every known one.
@@ -105,13 +105,16 @@ pub(crate) fn select(names: &[String]) -> Result<Vec<String>> {
     Ok(series)
 }
 
+/// The suites that carry what is newer than a release, and what is left over there.
+pub(crate) const OTHER_SUITES: &[&str] = &["bookworm-backports", "trixie-backports", "forky"];
+
 /// The Debian suites that carry a series.
 pub(crate) fn suites(series: &str) -> &'static [&'static str] {
     match series {
         "5.10" => &["bullseye", "bullseye-security"],
         "6.1" => &["bookworm", "bookworm-security"],
         "6.12" => &["trixie", "trixie-security"],
-        _ => &["trixie-backports", "forky"],
+        _ => OTHER_SUITES,
     }
 }
 

@@ -19,17 +19,19 @@ use anyhow::{Result, bail};
 
 pub(crate) use self::{console::Verdict, qemu::run, spec::Spec};
 use crate::{
+    arch::Arch,
     cli::VmArgs,
     exit::{Exit, NO_VERDICT},
     setup::{self, Needs, Package},
-    ui,
+    suite, ui,
 };
 
+/// The kernel of a command that names none.
+const USUAL_KERNEL: &str = "6.12";
+
 /// The packages a guest takes, each with the program by which it is known to be there.
-pub(crate) fn packages() -> Vec<Package> {
-    let Ok(machine) = kernel::Machine::here() else {
-        return Vec::new();
-    };
+pub(crate) fn packages(arch: Arch) -> Vec<Package> {
+    let machine = kernel::Machine::of(arch);
     [
         (machine.qemu_package, machine.qemu),
         ("busybox-static", "busybox"),
@@ -44,14 +46,21 @@ pub(crate) fn packages() -> Vec<Package> {
 
 /// `cargo xtask vm`.
 pub(crate) fn command(args: &VmArgs) -> Result<u8> {
-    let series = kernel::select(&args.kernel)?;
-    setup::ensure(&Needs::vm(&series))?;
+    if let Some(suite) = args.suite {
+        return suite::command(suite, args);
+    }
+    let arch = args.arch.map_or_else(Arch::here, Ok)?;
+    let mut series = kernel::select(&args.kernel)?;
+    if series.is_empty() {
+        series.push(USUAL_KERNEL.to_owned());
+    }
+    setup::ensure(&Needs::vm(arch, &series))?;
     let mut worst = 0;
     for name in &series {
         if series.len() > 1 {
             ui::step(&format!("kernel {name}"));
         }
-        let spec = Spec::from_args(args, name)?;
+        let spec = Spec::from_args(args, arch, name)?;
         let status = match run(&spec, &mut |line| ui::line(line)) {
             Ok(Verdict::Exited(status)) => status,
             Ok(verdict) => {

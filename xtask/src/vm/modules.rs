@@ -7,15 +7,15 @@ use anyhow::{Context as _, Result};
 use super::kernel::{self, Kernel};
 use crate::process;
 
-/// What Debian's cloud kernels do not have built in and the tests use.
+/// What Debian's cloud kernels do not have built in and every guest has.
 const WANTED: [&str; 1] = ["overlay"];
 
-/// The wanted modules, uncompressed, in the order in which they are to be loaded.
-pub(crate) fn load_order(kernel: &Kernel) -> Result<Vec<(String, Vec<u8>)>> {
+/// Every guest's modules and `more`, uncompressed, in the order in which they are to be loaded.
+pub(crate) fn load_order(kernel: &Kernel, more: &[&str]) -> Result<Vec<(String, Vec<u8>)>> {
     let index = kernel.modules.join("modules.dep");
     let dependencies = fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
     let mut order: Vec<&str> = Vec::new();
-    for wanted in WANTED {
+    for wanted in WANTED.iter().chain(more) {
         // A module that is not listed is built in.
         for file in with_dependencies(&dependencies, wanted) {
             if !order.contains(&file) {

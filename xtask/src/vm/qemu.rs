@@ -42,13 +42,13 @@ pub(crate) fn run(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> 
 }
 
 fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
-    let kernel = kernel::get(&spec.series)?;
+    let kernel = kernel::get(spec.arch, &spec.series)?;
     let nonce = nonce()?;
     let scratch = Scratch::new(&nonce)?;
     let initramfs = scratch.0.join("initramfs");
     initramfs::write(&initramfs, spec, &kernel, &nonce)?;
 
-    let mut command = command(spec, &kernel, &initramfs)?;
+    let mut command = command(spec, &kernel, &initramfs);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", process::describe(&command)))?;
     let result = watch(&mut child, spec, &nonce, output);
     // Gone already in the good case; then there is nothing left to kill.
@@ -57,8 +57,8 @@ fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
     result
 }
 
-fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Result<Command> {
-    let machine = Machine::here()?;
+fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
+    let machine = Machine::of(spec.arch);
     let mut command = match process::find("setpriv") {
         // A guest must not outlive an xtask that is killed.
         Some(setpriv) => {
@@ -75,12 +75,16 @@ fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Result<Command> {
             words.push_str(more);
         }
     }
+    if spec.icount {
+        // One nanosecond of the guest's time for each instruction; where it idles, time jumps to what it waits for.
+        command.args(["-icount", "shift=0,sleep=off"]);
+    }
     command
         .args(machine.qemu_args)
         // A /dev/kvm that is there need not work for these kernels, and emulation is the same everywhere.
         .args(["-accel", "tcg", "-display", "none", "-nodefaults", "-no-reboot"])
         .args(["-serial", "stdio", "-monitor", "none"])
-        .args(["-m", &spec.memory_mib.to_string(), "-smp", &spec.smp.to_string()])
+        .args(["-m", &spec.memory_mib.to_string(), "-smp", &if spec.icount { 1 } else { spec.smp }.to_string()])
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
@@ -89,7 +93,7 @@ fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Result<Command> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok(command)
+    command
 }
 
 fn watch(child: &mut Child, spec: &Spec, nonce: &str, output: &mut dyn FnMut(&str)) -> Result<Verdict> {

@@ -8,19 +8,27 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Variant, VmArgs};
+use crate::{
+    arch::Arch,
+    cli::{Variant, VmArgs},
+};
 
 /// One run of a virtual machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     /// Kernel series, for example `6.12`.
     pub(crate) series: String,
+    pub(crate) arch: Arch,
     pub(crate) variant: Variant,
     /// Further words for the kernel's command line.
     pub(crate) cmdline: String,
     pub(crate) smp: u8,
+    /// The guest's clock counts instructions, which takes a single processor.
+    pub(crate) icount: bool,
     pub(crate) memory_mib: u32,
     pub(crate) timeout: Duration,
+    /// Kernel modules that are loaded at boot, besides those of every guest.
+    pub(crate) modules: Vec<&'static str>,
     /// Files and folders: from here, to there.
     pub(crate) files: Vec<(PathBuf, PathBuf)>,
     /// Programs of this machine that come along with their libraries, to the same path.
@@ -32,14 +40,17 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// A run of `command` in a kernel's default, with room for the tests.
-    pub(crate) fn new(series: &str, command: Vec<String>) -> Self {
+    pub(crate) fn new(arch: Arch, series: &str, command: Vec<String>) -> Self {
         Self {
             series: series.to_owned(),
+            arch,
             variant: Variant::Default,
             cmdline: String::new(),
             smp: 2,
+            icount: false,
             memory_mib: 1024,
             timeout: Duration::from_mins(5),
+            modules: Vec::new(),
             files: Vec::new(),
             // busybox has these too, but then every access in the guest is busybox's.
             programs: vec!["/usr/bin/cat".into()],
@@ -49,18 +60,10 @@ impl Spec {
     }
 
     /// The run that a command line asks for.
-    pub(crate) fn from_args(args: &VmArgs, series: &str) -> Result<Self> {
-        let mut spec = Self::new(series, args.command.clone());
-        spec.variant = args.variant;
-        spec.cmdline = args.cmdline.clone().unwrap_or_default();
-        spec.smp = args.smp;
-        spec.memory_mib = args.memory;
-        spec.timeout = args.timeout;
-        spec.files.clone_from(&args.root_file);
-        spec.env.clone_from(&args.env);
-        for program in &args.with {
-            spec.programs.push(absolute(program)?);
-        }
+    pub(crate) fn from_args(args: &VmArgs, arch: Arch, series: &str) -> Result<Self> {
+        let mut spec = Self::new(arch, series, args.command.clone());
+        spec.variant = args.variant.unwrap_or_default();
+        spec.adopt(args)?;
         // A program of this machine comes along; any other name is the guest's.
         if let Some(program) = spec.command.first_mut()
             && program.contains('/')
@@ -71,6 +74,21 @@ impl Spec {
             spec.programs.push(path);
         }
         Ok(spec)
+    }
+
+    /// Takes what a command line says of any guest.
+    pub(crate) fn adopt(&mut self, args: &VmArgs) -> Result<()> {
+        self.cmdline = args.cmdline.clone().unwrap_or_default();
+        self.smp = args.smp.unwrap_or(self.smp);
+        self.icount |= args.icount;
+        self.memory_mib = args.memory.unwrap_or(self.memory_mib);
+        self.timeout = args.timeout.unwrap_or(self.timeout);
+        self.files.extend(args.root_file.iter().cloned());
+        self.env.extend(args.env.iter().cloned());
+        for program in &args.with {
+            self.programs.push(absolute(program)?);
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,71 @@
+//! `cargo xtask generate`: the parts of the documents that are made from records, and whether they still are what was made.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{cli::GenerateArgs, suite, ui, workspace};
+
+/// Between these lines stands what is made; everything else is written by hand.
+const BEGIN: &str = "<!-- evasion:begin -->";
+const END: &str = "<!-- evasion:end -->";
+
+/// `cargo xtask generate`.
+pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
+    if args.check {
+        check()?;
+        ui::line("nothing has drifted");
+        return Ok(0);
+    }
+    let (now, made) = readme()?;
+    if now == made {
+        ui::line("README.md is as it is made");
+    } else {
+        workspace::write_atomically(&path(), made.as_bytes())?;
+        ui::line("README.md is made anew");
+    }
+    Ok(0)
+}
+
+/// Fails if a document is not what its record makes of it.
+pub(crate) fn check() -> Result<()> {
+    let (now, made) = readme()?;
+    if now != made {
+        bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
+    }
+    Ok(())
+}
+
+fn path() -> std::path::PathBuf {
+    workspace::root().join("README.md")
+}
+
+/// The README as it is and as it should be.
+fn readme() -> Result<(String, String)> {
+    let now = fs::read_to_string(path()).context("cannot read README.md")?;
+    let made = replace(&now, &suite::table()?)?;
+    Ok((now, made))
+}
+
+fn replace(document: &str, table: &str) -> Result<String> {
+    let marks = || format!("README.md has no {BEGIN} with an {END} after it");
+    let (before, rest) = document.split_once(BEGIN).with_context(marks)?;
+    let (_, after) = rest.split_once(END).with_context(marks)?;
+    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_marks_is_made() {
+        let document = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let made = replace(&document, "new\n").expect("has marks");
+        assert_eq!(made, format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
+        assert_eq!(replace(&made, "new\n").expect("has marks"), made);
+        assert_eq!(replace(&document, "").expect("has marks"), format!("before\n{BEGIN}\n{END}\nafter\n"));
+        assert!(replace("no marks", "new").is_err());
+        assert!(replace(&format!("{END} {BEGIN}"), "new").is_err());
+    }
+}
