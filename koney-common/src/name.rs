@@ -22,7 +22,7 @@ pub const DECIDED: usize = 8192;
 /// themselves instead.
 pub const CANDIDATES_PER_WINDOW: u32 = 128;
 /// Processes of one cgroup that are recorded for one trap within [`WINDOW_NS`]; the rest are counted.
-pub const PROCESSES_PER_WINDOW: u32 = 128;
+pub const PROCESSES_PER_WINDOW: u32 = 512;
 /// Length of the window in which records are counted.
 pub const WINDOW_NS: u64 = 1_000_000_000;
 

@@ -185,8 +185,13 @@ async fn a_full_ring_is_counted_to_the_last_access(sight: &mut Sight) {
     let since = |counter| counts.get(counter) - before.get(counter);
     assert_eq!(since(Counter::Seen), ACCESSES);
     assert!(since(Counter::Dropped) > 0, "{counts:?}");
-    assert_eq!(since(Counter::Emitted) + since(Counter::Dropped), ACCESSES, "seen = emitted + dropped");
+    assert_eq!(since(Counter::Slotted), 1, "one access of the trap is kept in few words");
+    assert_eq!(since(Counter::Emitted) + 1 + since(Counter::Dropped), ACCESSES, "seen = emitted + slotted + dropped");
     assert_eq!(sight.seen().len() as u64, since(Counter::Emitted), "what was emitted comes out");
+    let slots = sight.detector.slots().take().expect("the slots can be read");
+    let kept: Vec<_> = slots.iter().map(|(trap, slot)| (*trap, slot.init_pid)).collect();
+    assert_eq!(kept, [(1, std::process::id())]);
+    assert_eq!(sight.detector.slots().take().expect("the slots can be read").len(), 0, "taken once");
     File::open(&decoy).expect("open");
     sight.one("after the ring was read");
 }
