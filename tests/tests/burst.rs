@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use koney_tests::{
+    agent::until,
     ingest::Ingest,
     manifests,
     stage::{Stage, cat},
@@ -69,7 +70,10 @@ async fn a_full_ring_is_told_with_its_count() -> Result<()> {
     for _ in 0..INTRUDERS {
         cat(&decoy)?;
     }
-    // Stopping wakes it: what is in the ring is told, and so is what was not.
+    agent.thaw()?;
+    // What is in the ring is told, and so is what was not; that stands last in the sink's queue.
+    let gap = |event: &Value| event["finding.type"] == "KONEY_COVERAGE";
+    until(|| ingest.events().ok().filter(|events| events.iter().any(gap))).await?;
     let end = agent.stop().await?;
     let gaps: Vec<_> = ingest.events()?.into_iter().filter(|event| event["finding.type"] == "KONEY_COVERAGE").collect();
     let [gap] = gaps.as_slice() else { anyhow::bail!("{} coverage events; {}", gaps.len(), end.log) };

@@ -1,15 +1,14 @@
 //! A world that changes while the agent runs: policies, decoys, and the agent's own end.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use anyhow::{Context as _, Result};
 use koney_tests::{
-    agent::{End, PATIENCE, said},
+    agent::{End, said},
     manifests::policy_named,
     stage::{Stage, cat},
 };
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
 /// Opens that the agent has not yet read when it is told to stop.
 const LAST_ACCESSES: usize = 100;
@@ -73,7 +72,11 @@ async fn a_decoy_that_is_planted_after_its_policy_is_armed() -> Result<()> {
     agent.logged_times("state=missing", 2).await?;
     let end = agent.stop().await?;
     assert!(end.status.success(), "{}", end.log);
-    assert_eq!(told(&end)?, [format!("late {path} {pid}")]);
+    // Planting and removing it are told too: by whom, and only once each.
+    let own = std::process::id();
+    assert_eq!(told(&end)?, [own, pid, own].map(|pid| format!("late {path} {pid}")));
+    let operation = |line: &String| line.contains("\"operation\": \"unlink\"");
+    assert_eq!(end.alerts.iter().map(operation).collect::<Vec<_>>(), [false, false, true]);
     Ok(())
 }
 
@@ -84,26 +87,17 @@ async fn a_decoy_that_is_replaced_by_rename_is_armed_again() -> Result<()> {
     let path = stage.plant("token")?;
     stage.put("policy.yaml", &policy_named("token", &path))?;
     let agent = stage.start_armed(1).await?;
-    let mut pids = vec![cat(&path)?];
+    let first = cat(&path)?;
     agent.alerts(1).await?;
     fs::rename(stage.plant("token.new")?, &path)?;
-    // Nothing tells when the new file is armed but an access to it that is seen.
-    let started = Instant::now();
-    let mut tries = Vec::new();
-    while agent.alert_count() == 1 {
-        anyhow::ensure!(started.elapsed() < PATIENCE, "the new file was never armed; the log:\n{}", agent.log());
-        tries.push(cat(&path)?);
-        sleep(Duration::from_millis(200)).await;
-    }
-    pids.push(cat(&path)?);
+    // Nobody has armed the new file: its first access is seen by its name.
+    let again = [cat(&path)?, cat(&path)?];
+    agent.alerts(4).await?;
     let end = agent.stop().await?;
     assert!(end.status.success(), "{}", end.log);
-    // From the first one that was seen on, every one was.
-    let all: Vec<_> = tries.into_iter().chain(pids.pop()).map(|pid| format!("token {path} {pid}")).collect();
-    let told = told(&end)?;
-    let (first, again) = told.split_first().context("the old file was armed")?;
-    assert_eq!(*first, format!("token {path} {}", pids[0]));
-    assert!(again.len() >= 2 && all.ends_with(again), "{again:?} of {all:?}");
+    let all = [first, std::process::id(), again[0], again[1]];
+    assert_eq!(told(&end)?, all.map(|pid| format!("token {path} {pid}")));
+    assert!(end.alerts[1].contains("\"operation\": \"replace\""), "{}", end.alerts[1]);
     Ok(())
 }
 

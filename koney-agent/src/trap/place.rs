@@ -1,6 +1,6 @@
 //! Where a trap's path is looked up, and whose trap it is.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use crate::{event::Subject, kernel::Root, workload::ContainerRef};
 
@@ -47,6 +47,15 @@ impl Place {
         }
     }
 
+    /// The container's id; `None` for the host.
+    #[must_use]
+    pub fn container_id(&self) -> Option<&str> {
+        match self {
+            Self::Host => None,
+            Self::Container(container) => Some(&container.id),
+        }
+    }
+
     /// The accessor belongs to it.
     #[must_use]
     pub fn is_of(&self, accessor: &Accessor) -> bool {
@@ -65,14 +74,5 @@ impl Accessor {
         let leaf = subject.cgroup_name.as_deref();
         let container = leaf.and_then(|leaf| ContainerRef::from_names(leaf, subject.cgroup_parent_name.as_deref()));
         container.map_or(Self::Host, |container| Self::Container(container.id))
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host => formatter.write_str("host"),
-            Self::Container(container) => write!(formatter, "container {}", container.id.escape_debug()),
-        }
     }
 }

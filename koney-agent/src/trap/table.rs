@@ -96,7 +96,7 @@ impl Table {
         let gone: Vec<_> = self.traps.keys().filter(|at| !all.contains_key(*at)).cloned().collect();
         for at in gone {
             if let Some(trap) = self.traps.remove(&at) {
-                info!(path = %at.path.escape_debug(), place = %at.place, "trap removed");
+                info!(path = %at.path.escape_debug(), container = at.place.container_id(), "trap removed");
                 self.numbers.remove(&trap.number);
                 self.release(&at, trap.keys.all());
             }
@@ -321,9 +321,10 @@ pub(super) fn last(path: &str) -> &str {
 
 fn report(at: &At, policies: &BTreeSet<Arc<str>>, state: &State) {
     let policies = policies.iter().map(|policy| policy.escape_debug().to_string()).collect::<Vec<_>>().join(",");
-    let (path, place) = (at.path.escape_debug(), &at.place);
+    let path = at.path.escape_debug();
+    let container = at.place.container_id();
     match state {
-        State::Armed | State::Pending => info!(%path, %place, policies, %state, "trap"),
-        _ => warn!(%path, %place, policies, %state, remedy = state.remedy(), "trap"),
+        State::Armed | State::Pending => info!(%path, container, policies, %state, "trap"),
+        _ => warn!(%path, container, policies, %state, remedy = state.remedy(), "trap"),
     }
 }

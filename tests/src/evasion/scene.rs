@@ -95,7 +95,7 @@ impl Scene {
     /// The trap's state in words: armed, missing, replaced, unreachable, unsupported.
     #[must_use]
     pub fn state(&self, place: &Place, path: &str) -> String {
-        let state = self.table.states().find(|(at, its_path, _)| id(at) == place.id() && *its_path == path);
+        let state = self.table.states().find(|(at, its_path, _)| at.container_id() == place.id() && *its_path == path);
         let words = state.map_or_else(|| "unknown".to_owned(), |(_, _, state)| state.to_string());
         words.split(':').next().unwrap_or_default().to_owned()
     }
@@ -252,14 +252,6 @@ fn place(place: &Place) -> trap::Place {
             let root = Root::of(container.pid).unwrap_or(Root::Process { pid: container.pid, start_ticks: 0 });
             trap::Place::Container(Arc::new(ContainerPlace { id: container.id.clone(), root, ..ContainerPlace::default() }))
         }
-    }
-}
-
-/// The container's id.
-pub(super) fn id(place: &trap::Place) -> Option<&str> {
-    match place {
-        trap::Place::Host => None,
-        trap::Place::Container(container) => Some(&container.id),
     }
 }
 

@@ -5,8 +5,6 @@ use koney_agent::{
     trap::{Accessor, Hit},
 };
 
-use super::scene;
-
 /// One alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -44,7 +42,7 @@ impl Told {
             path: hit.file_path.to_string(),
             operation: seen.operation.name().to_owned(),
             check: seen.check.name().to_owned(),
-            owner: scene::id(&hit.place).map(str::to_owned),
+            owner: hit.place.container_id().map(str::to_owned),
             accessor: match Accessor::of(subject) {
                 Accessor::Host => None,
                 Accessor::Container(id) => Some(id),
