@@ -16,7 +16,8 @@ fn main() {
             println!("cargo:rerun-if-changed={}", object.display());
             fs::read(&object).unwrap_or_else(|error| panic!("KONEY_EBPF_OBJECT={}: {error}", object.display()))
         }
-        None => built(&target(&out).join("ebpf")),
+        // Each architecture has its own: a kprobe program reads the machine's registers.
+        None => built(&target(&out).join("ebpf").join(env::var_os("CARGO_CFG_TARGET_ARCH").expect("cargo sets it"))),
     };
     fs::write(out.join("koney-ebpf.o"), bytes).expect("OUT_DIR is writable");
 }

@@ -37,6 +37,16 @@ impl Arch {
         }
     }
 
+    /// Rust's name of the target for its programs.
+    pub(crate) fn triple(self) -> String {
+        format!("{}-unknown-linux-gnu", self.rust())
+    }
+
+    /// The prefix of GNU's tools for it, where it is not this machine's.
+    pub(crate) fn gnu(self) -> String {
+        format!("{}-linux-gnu", self.rust())
+    }
+
     /// Rust's name.
     pub(crate) fn rust(self) -> &'static str {
         match self {

@@ -22,9 +22,10 @@ const KERNEL: &str = "6.12";
 
 /// `cargo xtask demo`.
 pub(crate) fn command(args: &DemoArgs) -> Result<u8> {
-    ebpf::build()?;
+    let arch = Arch::here()?;
+    ebpf::build(arch)?;
     ui::step("build the agent and the demo");
-    let programs = test::programs()?;
+    let programs = test::programs(arch)?;
     let find = |name: &str| {
         let found = programs.iter().find(|program| program.file_name().is_some_and(|have| have == name));
         found.cloned().with_context(|| format!("the workspace has no program {name}"))
@@ -38,7 +39,7 @@ pub(crate) fn command(args: &DemoArgs) -> Result<u8> {
         None => natively(&words),
         Some(reason) => {
             ui::step(&format!("in a virtual machine with kernel {KERNEL}: {reason}"));
-            in_guest(words, vec![agent, demo])
+            in_guest(arch, words, vec![agent, demo])
         }
     }
 }
@@ -66,8 +67,7 @@ fn natively(words: &[String]) -> Result<u8> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-fn in_guest(words: Vec<String>, programs: Vec<PathBuf>) -> Result<u8> {
-    let arch = Arch::here()?;
+fn in_guest(arch: Arch, words: Vec<String>, programs: Vec<PathBuf>) -> Result<u8> {
     setup::ensure(&Needs::vm(arch, &[KERNEL.to_owned()]))?;
     let mut spec = Spec::new(arch, KERNEL, words);
     spec.programs.extend(programs);

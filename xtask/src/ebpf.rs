@@ -20,22 +20,22 @@ pub(crate) const TARGET: &str = "bpfel-unknown-none";
 
 /// `cargo xtask build-ebpf`.
 pub(crate) fn command() -> Result<u8> {
-    let object = build()?;
+    let object = build(Arch::here()?)?;
     ui::line(&object.display().to_string());
     Ok(0)
 }
 
-/// Builds the object, and touches it only if it is another one than before.
-pub(crate) fn build() -> Result<PathBuf> {
+/// Builds the object for an architecture, whose registers a kprobe program reads; touches it only if it is another one than before.
+pub(crate) fn build(arch: Arch) -> Result<PathBuf> {
     let toolchain = setup::toolchain(&Needs::build())?;
-    let mut cargo = cargo(&toolchain, &toolchain.compiler.cargo)?;
+    let mut cargo = cargo(arch, &toolchain, &toolchain.compiler.cargo);
     ui::step("build the kernel programs");
     process::run(cargo.args(["build", "--release"]).args(target_args()))?;
 
-    let built = build_folder().join(TARGET).join("release/koney-ebpf");
+    let built = build_folder(arch).join(TARGET).join("release/koney-ebpf");
     let bytes = fs::read(&built).with_context(|| format!("cargo did not leave {}", built.display()))?;
     check(&bytes).with_context(|| format!("{} is not an object of kernel programs", built.display()))?;
-    let object = workspace::target().join("ebpf/koney-ebpf.o");
+    let object = workspace::target().join("ebpf").join(arch.rust()).join("koney-ebpf.o");
     // The agent is rebuilt whenever this file changes.
     if fs::read(&object).ok().as_ref() != Some(&bytes) {
         workspace::write_atomically(&object, &bytes)?;
@@ -49,23 +49,16 @@ pub(crate) fn target_args() -> [&'static str; 3] {
 }
 
 /// A program of the toolchain's cargo family, set up for the kernel programs.
-pub(crate) fn cargo(toolchain: &Toolchain, program: &Path) -> Result<Command> {
-    let arch = Arch::here()?.rust();
+pub(crate) fn cargo(arch: Arch, toolchain: &Toolchain, program: &Path) -> Command {
     let mut command = Command::new(program);
-    // Another toolchain's cargo runs xtask, and says so in dozens of variables; what speaks of the network and of the
-    // registry stays.
-    workspace::forget_outer_cargo(&mut command, |name| {
-        let keep = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
-        let drop = ["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
-        drop.iter().any(|prefix| name.starts_with(prefix)) && !keep.iter().any(|prefix| name.starts_with(prefix))
-    });
+    workspace::forget_toolchain(&mut command);
     command
         .current_dir(workspace::root().join("koney-ebpf"))
         .env("CARGO", &toolchain.compiler.cargo)
         .env("RUSTC", &toolchain.compiler.rustc)
-        .env("CARGO_TARGET_DIR", build_folder())
+        .env("CARGO_TARGET_DIR", build_folder(arch))
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &toolchain.linker)
-        .env("RUSTFLAGS", format!("--cfg bpf_target_arch=\"{arch}\" -C debuginfo=2 -C link-arg=--btf"))
+        .env("RUSTFLAGS", format!("--cfg bpf_target_arch=\"{}\" -C debuginfo=2 -C link-arg=--btf", arch.rust()))
         // The workspace's release profile is made for the agent; bpf-linker does the linking of all crates itself.
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
@@ -73,12 +66,12 @@ pub(crate) fn cargo(toolchain: &Toolchain, program: &Path) -> Result<Command> {
     if toolchain.bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");
     }
-    Ok(command)
+    command
 }
 
-fn build_folder() -> PathBuf {
-    // Its own, because another compiler writes there.
-    workspace::target().join("ebpf-build")
+fn build_folder(arch: Arch) -> PathBuf {
+    // Its own, because another compiler writes there, with flags of its own for each architecture.
+    workspace::target().join("ebpf-build").join(arch.rust())
 }
 
 /// A host program in the object's place would only be noticed when the agent tries to load it.

@@ -5,6 +5,7 @@
 mod arch;
 mod cli;
 mod counts;
+mod cross;
 mod demo;
 mod ebpf;
 mod exit;

@@ -50,6 +50,16 @@ pub(crate) fn forget_outer_cargo(command: &mut Command, which: impl Fn(&str) -> 
     command.env_remove("LD_LIBRARY_PATH");
 }
 
+/// Removes what the toolchain that runs xtask says of itself in dozens of variables, for a cargo of another one; what speaks of the
+/// network and of the registry stays.
+pub(crate) fn forget_toolchain(command: &mut Command) {
+    forget_outer_cargo(command, |name| {
+        let keep = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
+        let drop = ["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
+        drop.iter().any(|prefix| name.starts_with(prefix)) && !keep.iter().any(|prefix| name.starts_with(prefix))
+    });
+}
+
 /// Replaces a file in one step, so that nobody reads half of it.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().with_context(|| format!("{} has no folder", path.display()))?;

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
+    arch::Arch,
     counts::Counts,
     ebpf, generate, process,
     setup::{self, Needs},
@@ -79,7 +80,7 @@ fn kernel_programs() -> Result<Outcome> {
         let rustc = toolchain.compiler.rustc.display();
         return Ok(Outcome::Skipped(format!("{rustc} has no clippy beside it")));
     };
-    let mut command = ebpf::cargo(&toolchain, clippy)?;
+    let mut command = ebpf::cargo(Arch::here()?, &toolchain, clippy);
     command.args(["clippy", "--release"]).args(ebpf::target_args()).args(["--", "-D", "warnings"]);
     run(&mut command)
 }

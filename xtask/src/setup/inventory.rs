@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    Needs,
+    Needs, foreign,
     pins::{Package, Pins, Route},
 };
 use crate::{process, vm};
@@ -40,6 +40,8 @@ pub(crate) struct Inventory {
     pub(crate) packages: BTreeSet<String>,
     /// Folders of the bpf-linkers that are there.
     pub(crate) linkers: BTreeSet<PathBuf>,
+    /// The libraries and tools of the guests' architecture are there.
+    pub(crate) foreign: bool,
     /// Kernel series that are there.
     pub(crate) kernels: BTreeSet<String>,
 }
@@ -51,7 +53,7 @@ impl Inventory {
         let mut packages = Vec::new();
         if needs.compiler {
             inventory.nightlies = nightlies();
-            inventory.distribution = compiler(Path::new("/usr/bin"));
+            inventory.distribution = distribution();
             for route in [&pins.rustup, &pins.distribution] {
                 packages.extend(route.packages.iter().chain(&route.clippy_packages).cloned());
                 packages.push(route.llvm_package());
@@ -60,6 +62,10 @@ impl Inventory {
         }
         if let Some(arch) = needs.guests {
             packages.extend(vm::packages(arch));
+            if !arch.is_here() {
+                packages.extend(pins.distribution.packages.iter().cloned().chain(foreign::packages(arch)));
+                inventory.foreign = foreign::is_there(arch)?;
+            }
             packages.extend(needs.packages.iter().cloned());
             for series in &needs.kernels {
                 if vm::kernel::installed(arch, series)?.is_some() {
@@ -71,6 +77,11 @@ impl Inventory {
             packages.into_iter().filter(|Package(_, file)| process::exists(file)).map(|package| package.0).collect();
         Ok(inventory)
     }
+}
+
+/// The compiler of the distribution's packages.
+pub(crate) fn distribution() -> Option<Compiler> {
+    compiler(Path::new("/usr/bin"))
 }
 
 fn linker(route: &Route) -> Result<Option<PathBuf>> {

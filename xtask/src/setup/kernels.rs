@@ -1,20 +1,14 @@
-//! Debian's cloud kernels, into koney's cache and never onto this machine.
-//!
-//! apt runs with a state of its own: it takes the mirror from this machine's sources, checks the archive's signatures
-//! as always, and leaves the machine's lists alone.
+//! Debian's cloud kernels, into koney's cache.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use super::apt;
+use super::{
+    apt,
+    private_apt::{PrivateApt, put_in_place},
+};
 use crate::{arch::Arch, process, ui, vm::kernel};
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Fetches the newest kernel of each series.
 pub(crate) fn fetch(arch: Arch, wanted: &[String]) -> Result<()> {
@@ -27,9 +21,9 @@ pub(crate) fn fetch(arch: Arch, wanted: &[String]) -> Result<()> {
     suites.dedup();
     apt.prepare(&suites)?;
     for series in wanted {
-        let release = apt.newest(series)?;
+        let release = newest_release(&apt, series)?;
         ui::step(&format!("setup: kernel {series} is {release}"));
-        apt.unpack(series, &release)?;
+        unpack(&apt, series, &release)?;
     }
     Ok(())
 }
@@ -46,130 +40,34 @@ pub(crate) fn offered(arch: Arch) -> Result<Vec<String>> {
     Ok(all_series(&names, arch))
 }
 
-struct PrivateApt {
-    state: PathBuf,
-    arch: Arch,
+/// The newest release of a series.
+fn newest_release(apt: &PrivateApt, series: &str) -> Result<String> {
+    let names = process::text(apt.command("apt-cache").args(["pkgnames", &format!("linux-image-{series}")]))?;
+    newest(&names, series, apt.arch).with_context(|| {
+        format!(
+            "no kernel {series} for {} in this machine's Debian mirror: known series are {}",
+            apt.arch.debian(),
+            kernel::KNOWN.join(", ")
+        )
+    })
 }
 
-impl PrivateApt {
-    fn new(arch: Arch) -> Result<Self> {
-        Ok(Self { state: kernel::store()?.join(format!("apt-{}", arch.debian())), arch })
-    }
+/// Downloads a kernel's packages and unpacks them into the store.
+fn unpack(apt: &PrivateApt, series: &str, release: &str) -> Result<()> {
+    let place = kernel::folder(apt.arch, series)?;
+    let draft = place.with_extension("draft");
+    // From 6.19 on a kernel is spread over several packages.
+    let parts: Vec<_> = ["binary", "modules", "base"].iter().map(|part| format!("linux-{part}-{release}")).collect();
+    let policy = process::text(apt.command("apt-cache").arg("policy").args(&parts))?;
+    let mut packages = vec![format!("linux-image-{release}")];
+    packages.extend(apt::candidates(&policy).into_iter().map(str::to_owned));
+    apt.unpack(&packages, &draft)?;
 
-    /// Writes the sources for `suites` and reads their lists.
-    fn prepare(&self, suites: &[&str]) -> Result<()> {
-        for folder in ["lists/partial", "cache/archives/partial"] {
-            let folder = self.state.join(folder);
-            fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        let (main, security) = mirrors()?;
-        let signed = if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
-        let source = |suite: &&str| {
-            let mirror = if suite.ends_with("-security") { &security } else { &main };
-            format!("deb {signed}{mirror} {suite} main")
-        };
-        let sources = suites.iter().map(source).collect::<Vec<_>>().join("\n") + "\n";
-        fs::write(self.state.join("sources.list"), sources).context("cannot write the private apt sources")?;
-        fs::write(self.state.join("status"), "").context("cannot write the private apt status")?;
-        ui::step(&format!("setup: read the package lists of {}", suites.join(", ")));
-        // A suite may be missing on a mirror; whether that matters shows when a kernel is looked for.
-        if let Err(error) = process::run(self.command("apt-get").args(["update", "-q"])) {
-            ui::note(&format!("{error:#}"));
-        }
-        Ok(())
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let (state, arch) = (self.state.display(), self.arch.debian());
-        let mut command = Command::new(program);
-        command.env("LC_ALL", "C");
-        for option in [
-            format!("Dir::State={state}"),
-            format!("Dir::State::status={state}/status"),
-            format!("Dir::Cache={state}/cache"),
-            format!("Dir::Etc::SourceList={state}/sources.list"),
-            "Dir::Etc::SourceParts=-".to_owned(),
-            format!("APT::Architecture={arch}"),
-            format!("APT::Architectures={arch}"),
-            // The machine's own hooks clean caches that are not ours.
-            "APT::Update::Post-Invoke=".to_owned(),
-            "APT::Update::Post-Invoke-Success=".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
-            // apt's own user cannot read a home folder.
-            "APT::Sandbox::User=root".to_owned(),
-        ] {
-            command.arg("-o").arg(option);
-        }
-        command
-    }
-
-    /// The newest release of a series.
-    fn newest(&self, series: &str) -> Result<String> {
-        let names = process::text(self.command("apt-cache").args(["pkgnames", &format!("linux-image-{series}")]))?;
-        newest(&names, series, self.arch).with_context(|| {
-            format!(
-                "no kernel {series} for {} in this machine's Debian mirror: known series are {}",
-                self.arch.debian(),
-                kernel::KNOWN.join(", ")
-            )
-        })
-    }
-
-    /// Downloads a kernel's packages and unpacks them into the store.
-    fn unpack(&self, series: &str, release: &str) -> Result<()> {
-        let place = kernel::folder(self.arch, series)?;
-        let draft = place.with_extension("draft");
-        if draft.exists() {
-            fs::remove_dir_all(&draft).with_context(|| format!("cannot remove {}", draft.display()))?;
-        }
-        let downloads = draft.join("packages");
-        fs::create_dir_all(&downloads).with_context(|| format!("cannot create {}", downloads.display()))?;
-
-        // From 6.19 on a kernel is spread over several packages.
-        let parts: Vec<_> = ["binary", "modules", "base"].iter().map(|part| format!("linux-{part}-{release}")).collect();
-        let policy = process::text(self.command("apt-cache").arg("policy").args(&parts))?;
-        let mut packages = vec![format!("linux-image-{release}")];
-        packages.extend(apt::candidates(&policy).into_iter().map(str::to_owned));
-        process::run(self.command("apt-get").args(["download", "-q"]).args(&packages).current_dir(&downloads))?;
-        for file in fs::read_dir(&downloads).context("cannot list the downloaded packages")? {
-            process::run(Command::new("dpkg-deb").arg("-x").arg(file?.path()).arg(&draft))?;
-        }
-        fs::remove_dir_all(&downloads).context("cannot remove the downloaded packages")?;
-
-        let base = if draft.join("usr/lib/modules").is_dir() { draft.join("usr") } else { draft.clone() };
-        let depmod = process::find("depmod").context("depmod is not there: install package kmod")?;
-        process::run(Command::new(depmod).arg("-b").arg(&base).arg(release))?;
-        fs::write(draft.join("version"), format!("{release}\n")).context("cannot record the kernel's version")?;
-        if place.exists() {
-            fs::remove_dir_all(&place).with_context(|| format!("cannot remove {}", place.display()))?;
-        }
-        fs::rename(&draft, &place).with_context(|| format!("cannot create {}", place.display()))
-    }
-}
-
-/// The Debian mirror and its security mirror that this machine's own apt uses.
-fn mirrors() -> Result<(String, String)> {
-    if let Some(mirrors) = configured_mirrors()? {
-        return Ok(mirrors);
-    }
-    // apt tells of a source only after it has read its lists once; a fresh machine has not.
-    if rustix::process::geteuid().is_root() {
-        apt::update()?;
-    }
-    configured_mirrors()?.context(
-        "test kernels come from Debian's mirror and its security updates, but this machine's apt sources do not name \
-         both (or were never read: run apt-get update)",
-    )
-}
-
-fn configured_mirrors() -> Result<Option<(String, String)>> {
-    let addresses = process::text(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]))?;
-    let find = |name: &str| {
-        let mut addresses = addresses.lines().map(|line| line.trim_end_matches('/'));
-        addresses.find(|line| line.ends_with(name)).map(str::to_owned)
-    };
-    Ok(find("/debian").zip(find("/debian-security")))
+    let base = if draft.join("usr/lib/modules").is_dir() { draft.join("usr") } else { draft.clone() };
+    let depmod = process::find("depmod").context("depmod is not there: install package kmod")?;
+    process::run(Command::new(depmod).arg("-b").arg(&base).arg(release))?;
+    fs::write(draft.join("version"), format!("{release}\n")).context("cannot record the kernel's version")?;
+    put_in_place(&draft, &place)
 }
 
 /// The newest cloud kernel of a series among package names.

@@ -1,11 +1,13 @@
 //! What a command needs is there, or is installed, or is named.
 
 mod apt;
+pub(crate) mod foreign;
 mod inventory;
 mod kernels;
 mod linker;
 mod pins;
 mod plan;
+mod private_apt;
 
 use std::{fs, path::PathBuf};
 
@@ -117,6 +119,11 @@ pub(crate) fn toolchain(needs: &Needs) -> Result<Toolchain> {
     Ok(Toolchain { compiler, linker: route.linker_root()?.join("bin/bpf-linker"), bootstrap })
 }
 
+/// The distribution's compiler, for which alone libraries of other architectures are packaged.
+pub(crate) fn distribution_compiler() -> Result<Compiler> {
+    inventory::distribution().context("/usr/bin has no rustc with a cargo beside it: run cargo xtask setup")
+}
+
 fn remark(route: &Route, compiler: &Compiler) {
     if route.state == State::Untested {
         ui::note(&format!("{} {} is a route nobody has tested", compiler.rustc.display(), compiler.version));
@@ -150,8 +157,8 @@ fn apply(plan: &Plan, root: bool, needs: &Needs, pins: &Pins) -> Result<()> {
     if let Some((version, llvm)) = &plan.linker {
         linker::build(version, *llvm)?;
     }
-    match needs.guests {
-        Some(arch) => kernels::fetch(arch, &plan.kernels),
-        None => Ok(()),
+    if let Some(arch) = plan.foreign {
+        foreign::fetch(arch)?;
     }
+    needs.guests.map_or(Ok(()), |arch| kernels::fetch(arch, &plan.kernels))
 }

@@ -3,11 +3,11 @@
 use anyhow::{Result, bail};
 
 use super::{
-    Needs,
+    Needs, foreign,
     inventory::{Compiler, Inventory},
     pins::{Package, Pins, Route},
 };
-use crate::vm;
+use crate::{arch::Arch, vm};
 
 /// What setup has to do; empty when the machine is ready.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) packages: Vec<String>,
     /// The bpf-linker to build: its version and the LLVM it is linked with.
     pub(crate) linker: Option<(String, u32)>,
+    /// The architecture whose libraries and tools are to be fetched.
+    pub(crate) foreign: Option<Arch>,
     /// Kernel series to fetch.
     pub(crate) kernels: Vec<String>,
 }
@@ -40,10 +42,17 @@ impl Plan {
         }
         if let Some(arch) = needs.guests {
             packages.extend(vm::packages(arch));
+            if !arch.is_here() {
+                packages.extend(pins.distribution.packages.iter().cloned().chain(foreign::packages(arch)));
+                plan.foreign = (!inventory.foreign).then_some(arch);
+            }
             packages.extend(needs.packages.iter().cloned());
         }
-        plan.packages =
-            packages.into_iter().map(|Package(name, _)| name).filter(|name| !inventory.packages.contains(name)).collect();
+        for Package(name, _) in packages {
+            if !inventory.packages.contains(&name) && !plan.packages.contains(&name) {
+                plan.packages.push(name);
+            }
+        }
         plan.kernels = needs.kernels.iter().filter(|series| !inventory.kernels.contains(*series)).cloned().collect();
         Ok(plan)
     }
@@ -57,8 +66,9 @@ impl Plan {
     pub(crate) fn describe(&self) -> Vec<String> {
         let packages = self.packages.iter().map(|name| format!("install package {name}"));
         let linker = self.linker.iter().map(|(version, llvm)| format!("build bpf-linker {version} with LLVM {llvm}"));
+        let foreign = self.foreign.iter().map(|arch| format!("fetch Rust's libraries and busybox for {}", arch.debian()));
         let kernels = self.kernels.iter().map(|series| format!("fetch kernel {series}"));
-        packages.chain(linker).chain(kernels).collect()
+        packages.chain(linker).chain(foreign).chain(kernels).collect()
     }
 }
 

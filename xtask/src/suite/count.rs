@@ -39,9 +39,9 @@ pub(crate) fn command(args: &VmArgs) -> Result<u8> {
         series.push(KERNEL.to_owned());
     }
     setup::ensure(&Needs::test(arch, &series))?;
-    let object = ebpf::build()?;
+    let object = ebpf::build(arch)?;
     ui::step("build the counting program");
-    let program = run::find(&test::programs()?, PROGRAM)?;
+    let program = run::find(&test::programs(arch)?, PROGRAM)?;
 
     let mut total = Counts::default();
     for series in series {

@@ -177,13 +177,14 @@ pub(crate) mod tests {
     fn rows_are_ordered_by_number() {
         let mut rows = [
             row("E10", "6.1.170", Attach::Lsm),
+            row("E9-crun", "6.1.170", Attach::Lsm),
             row("E9", "6.1.170", Attach::Lsm),
             row("E1", "6.12.1", Attach::Lsm),
             row("E1", "6.1.170", Attach::Kprobe),
         ];
         rows.sort_by(Row::order);
         let order: Vec<_> = rows.iter().map(|row| format!("{} {} {}", row.kernel, row.attach, row.id)).collect();
-        assert_eq!(order, ["6.1.170 lsm E9", "6.1.170 lsm E10", "6.1.170 kprobe E1", "6.12.1 lsm E1"]);
+        assert_eq!(order, ["6.1.170 lsm E9", "6.1.170 lsm E9-crun", "6.1.170 lsm E10", "6.1.170 kprobe E1", "6.12.1 lsm E1"]);
     }
 
     #[test]

@@ -30,14 +30,15 @@ use crate::{
 /// The program that plays the scenarios.
 const PROGRAM: &str = "koney-evasion";
 
-/// What the scenarios start, each with its package.
-const TOOLS: [(&str, &str); 5] = [
+/// What the scenarios start, each with its package: makers of file systems, a container runtime, perl for system calls that have no
+/// safe interface, and a compiler to be busy with.
+const TOOLS: [(&str, &str); 6] = [
     ("e2fsprogs", "mke2fs"),
     ("xfsprogs", "mkfs.xfs"),
     ("btrfs-progs", "mkfs.btrfs"),
     ("crun", "crun"),
-    // Makes system calls that have no safe interface.
     ("perl-base", "perl"),
+    ("tcc", "tcc"),
 ];
 
 /// What those tools need in the kernel.
@@ -70,7 +71,10 @@ pub(crate) fn evasion(args: &VmArgs) -> Result<u8> {
 }
 
 fn is_scenario(id: &str) -> bool {
-    id.strip_prefix('E').is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    // Some numbers have siblings, such as E1-crun.
+    let Some(number) = id.strip_prefix('E') else { return false };
+    number.starts_with(|first: char| first.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// What is the same for every guest.
@@ -94,9 +98,9 @@ impl Plan {
         series.dedup();
         let packages = TOOLS.map(|(package, program)| Package(package.to_owned(), program.to_owned())).to_vec();
         setup::ensure(&Needs { packages, ..Needs::test(arch, &series) })?;
-        ebpf::build()?;
+        ebpf::build(arch)?;
         ui::step("build the agent and the suite's program");
-        let mut programs = test::programs()?;
+        let mut programs = test::programs(arch)?;
         let program = find(&programs, PROGRAM)?;
         // Some of its processes are other users', who may not look into root's home.
         let mut words = format!("chmod 711 /root; '{}'", program.display());
@@ -106,7 +110,8 @@ impl Plan {
         }
         let agent = find(&programs, "koney-agent")?.display().to_string();
         let env = [("KONEY_AGENT", agent), ("RUST_BACKTRACE", "1".to_owned())];
-        programs.extend(TOOLS.iter().filter_map(|(_, program)| process::find(program)));
+        // This machine has them for itself only.
+        programs.extend(TOOLS.iter().filter(|_| arch.is_here()).filter_map(|(_, program)| process::find(program)));
         Ok(Self {
             methods,
             programs,

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{process, ui, workspace};
+use crate::{arch::Arch, cross, process, ui};
 
 /// Built programs of the default members.
 #[derive(Debug)]
@@ -22,15 +22,15 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     /// Builds them with the very flags of the host's tests and of a plain `cargo build`, so that little is built twice.
-    pub(crate) fn build() -> Result<Self> {
+    pub(crate) fn build(arch: Arch) -> Result<Self> {
         ui::step("build the kernel tests and the programs they test");
         let mut tests = Vec::new();
-        for file in artifacts(&["test", "--no-run", "--tests"], "test", &["koney-tests"])? {
+        for file in self::tests(arch)? {
             if has_kernel_tests(&file)? {
                 tests.push(file);
             }
         }
-        Ok(Self { tests, programs: programs()? })
+        Ok(Self { tests, programs: programs(arch)? })
     }
 
     /// Whether a test program is one of the kernel tests.
@@ -40,13 +40,22 @@ impl Binaries {
 }
 
 /// Builds the programs of koney, first of all the agent.
-pub(crate) fn programs() -> Result<Vec<PathBuf>> {
-    artifacts(&["build", "--bins"], "bin", &["koney-agent", "koney-tests"])
+pub(crate) fn programs(arch: Arch) -> Result<Vec<PathBuf>> {
+    artifacts(arch, &["build", "--bins"], "bin", &["koney-agent", "koney-tests"])
 }
 
-fn artifacts(words: &[&str], kind: &str, packages: &[&str]) -> Result<Vec<PathBuf>> {
-    let mut cargo = workspace::cargo();
-    cargo.args(words).arg("--message-format=json-render-diagnostics");
+/// Builds the test programs of koney-tests.
+pub(crate) fn tests(arch: Arch) -> Result<Vec<PathBuf>> {
+    artifacts(arch, &["test", "--no-run", "--tests"], "test", &["koney-tests"])
+}
+
+fn artifacts(arch: Arch, words: &[&str], kind: &str, packages: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut cargo = cross::cargo(arch, words)?;
+    if !arch.is_here() {
+        // What a developer runs is not for guests.
+        cargo.args(packages.iter().flat_map(|package| ["--package", *package]));
+    }
+    cargo.arg("--message-format=json-render-diagnostics");
     let output = cargo
         .stderr(std::process::Stdio::inherit())
         .output()

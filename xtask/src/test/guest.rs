@@ -16,14 +16,12 @@ const BEGIN: &str = "koney-test-begin:";
 const END: &str = "koney-test-end:";
 
 /// Boots a kernel and runs every kernel test in it.
-pub(crate) fn run(binaries: &Binaries, series: &str, variant: Variant) -> Row {
+pub(crate) fn run(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Row {
     ui::step(&format!("kernel tests in {series}, {}", variant.name()));
     let mut programs = Programs::default();
-    let verdict = Arch::here().and_then(|arch| {
-        vm::run(&spec(binaries, arch, series, variant), &mut |line| {
-            ui::line(line);
-            programs.feed(line);
-        })
+    let verdict = vm::run(&spec(binaries, arch, series, variant), &mut |line| {
+        ui::line(line);
+        programs.feed(line);
     });
     let mut row = Row::new(series, variant.name());
     programs.count(&mut row, binaries);

@@ -10,7 +10,11 @@ mod report;
 use anyhow::Result;
 
 use self::{binaries::Binaries, matrix::MATRIX, report::Report};
-pub(crate) use self::{binaries::programs, matrix::kernels};
+pub(crate) use self::{
+    binaries::{programs, tests},
+    libtest::target,
+    matrix::kernels,
+};
 use crate::{
     arch::Arch,
     cli::{TestArgs, Variant},
@@ -25,13 +29,14 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     let rows = rows(args)?;
     let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
     series.dedup();
-    setup::ensure(&if rows.is_empty() { Needs::build() } else { Needs::test(Arch::here()?, &series) })?;
+    let arch = Arch::here()?;
+    setup::ensure(&if rows.is_empty() { Needs::build() } else { Needs::test(arch, &series) })?;
 
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.
-    let kernel_tests = report.step("build-ebpf", || ebpf::build().map(drop)).is_some();
+    let kernel_tests = report.step("build-ebpf", || ebpf::build(arch).map(drop)).is_some();
     // First, because `cargo test` does not build the agent that the tests of its behaviour start.
-    let binaries = report.step("build of the kernel tests", Binaries::build);
+    let binaries = report.step("build of the kernel tests", || Binaries::build(arch));
     let host = report.step("cargo test", host::run);
     if let Some(host) = host {
         report.push(host.row(binaries.as_ref()));
@@ -39,7 +44,7 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     match binaries {
         Some(binaries) if kernel_tests && !binaries.tests.is_empty() => {
             for (series, variant) in rows {
-                report.push(guest::run(&binaries, series, variant));
+                report.push(guest::run(&binaries, arch, series, variant));
             }
         }
         Some(_) if kernel_tests && !rows.is_empty() => ui::note("there are no kernel tests"),

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::{cpio::Writer, kernel::Kernel, libraries, modules, spec::Spec, strip::stripped};
-use crate::{cli::Variant, process};
+use crate::{arch::Arch, cli::Variant, process, setup::foreign};
 
 /// What becomes of a path in the guest.
 enum Node {
@@ -25,7 +25,7 @@ enum Node {
 /// Writes the archive for `spec` to `path`.
 pub(crate) fn write(path: &Path, spec: &Spec, kernel: &Kernel, nonce: &str) -> Result<()> {
     let mut tree = Tree::default();
-    tree.skeleton(nonce)?;
+    tree.skeleton(spec.arch, nonce)?;
     tree.instructions(spec, kernel, nonce)?;
     for program in &spec.programs {
         tree.program(program)?;
@@ -43,7 +43,7 @@ struct Tree(BTreeMap<String, Node>);
 
 impl Tree {
     /// What every guest has.
-    fn skeleton(&mut self, nonce: &str) -> Result<()> {
+    fn skeleton(&mut self, arch: Arch, nonce: &str) -> Result<()> {
         for (folder, mode) in [
             ("usr/bin", 0o755),
             ("usr/sbin", 0o755),
@@ -72,6 +72,9 @@ impl Tree {
         self.insert(Path::new("etc/hosts"), text("127.0.0.1 localhost koney-vm\n::1 localhost\n"))?;
         self.insert(Path::new("etc/hostname"), text("koney-vm\n"))?;
         self.insert(Path::new("etc/machine-id"), text(&format!("{nonce}\n")))?;
+        if !arch.is_here() {
+            return self.host(Path::new("/usr/bin/busybox"), &foreign::busybox(arch)?);
+        }
         let busybox = process::find("busybox").context("busybox is not there: install package busybox-static")?;
         self.host(Path::new("/usr/bin/busybox"), &busybox)?;
         // busybox's shell prefers its own applets to real programs, which are what the tests are about.

@@ -9,6 +9,7 @@ mod initramfs;
 pub(crate) mod kernel;
 mod libraries;
 mod modules;
+mod named;
 mod qemu;
 mod spec;
 mod strip;
@@ -32,16 +33,12 @@ const USUAL_KERNEL: &str = "6.12";
 /// The packages a guest takes, each with the program by which it is known to be there.
 pub(crate) fn packages(arch: Arch) -> Vec<Package> {
     let machine = kernel::Machine::of(arch);
-    [
-        (machine.qemu_package, machine.qemu),
-        ("busybox-static", "busybox"),
-        ("kmod", "depmod"),
-        ("xz-utils", "xz"),
-        ("binutils", "objcopy"),
-    ]
-    .into_iter()
-    .map(|(package, program)| Package(package.to_owned(), program.to_owned()))
-    .collect()
+    let mut packages =
+        vec![(machine.qemu_package, machine.qemu), ("kmod", "depmod"), ("xz-utils", "xz"), ("binutils", "objcopy")];
+    if arch.is_here() {
+        packages.push(("busybox-static", "busybox"));
+    }
+    packages.into_iter().map(|(package, program)| Package(package.to_owned(), program.to_owned())).collect()
 }
 
 /// `cargo xtask vm`.
@@ -55,12 +52,16 @@ pub(crate) fn command(args: &VmArgs) -> Result<u8> {
         series.push(USUAL_KERNEL.to_owned());
     }
     setup::ensure(&Needs::vm(arch, &series))?;
+    let program = args.command.first().map_or(Ok(None), |name| named::build(arch, name))?;
     let mut worst = 0;
     for name in &series {
         if series.len() > 1 {
             ui::step(&format!("kernel {name}"));
         }
-        let spec = Spec::from_args(args, arch, name)?;
+        let mut spec = Spec::from_args(args, arch, name)?;
+        if let Some(program) = &program {
+            spec.run(program)?;
+        }
         let status = match run(&spec, &mut |line| ui::line(line)) {
             Ok(Verdict::Exited(status)) => status,
             Ok(verdict) => {

@@ -52,8 +52,8 @@ impl Spec {
             timeout: Duration::from_mins(5),
             modules: Vec::new(),
             files: Vec::new(),
-            // busybox has these too, but then every access in the guest is busybox's.
-            programs: vec!["/usr/bin/cat".into()],
+            // busybox has these too, but then every access in the guest is busybox's; as it is in one of another architecture.
+            programs: if arch.is_here() { vec!["/usr/bin/cat".into()] } else { Vec::new() },
             env: Vec::new(),
             command,
         }
@@ -65,15 +65,24 @@ impl Spec {
         spec.variant = args.variant.unwrap_or_default();
         spec.adopt(args)?;
         // A program of this machine comes along; any other name is the guest's.
-        if let Some(program) = spec.command.first_mut()
-            && program.contains('/')
-            && Path::new(program).is_file()
+        if let Some(program) = spec.command.first().map(PathBuf::from)
+            && program.components().count() > 1
+            && program.is_file()
         {
-            let path = absolute(Path::new(program))?;
-            path.to_str().context("the path of the command is not text")?.clone_into(program);
-            spec.programs.push(path);
+            spec.run(&absolute(&program)?)?;
         }
         Ok(spec)
+    }
+
+    /// Brings a program along and makes it the one to run, with the arguments that there are.
+    pub(crate) fn run(&mut self, program: &Path) -> Result<()> {
+        let word = program.to_str().context("the path of the command is not text")?.to_owned();
+        self.programs.push(program.to_owned());
+        match self.command.first_mut() {
+            Some(first) => *first = word,
+            None => self.command.push(word),
+        }
+        Ok(())
     }
 
     /// Takes what a command line says of any guest.
