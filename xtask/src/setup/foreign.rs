@@ -10,6 +10,9 @@ use super::{
 };
 use crate::{arch::Arch, process, ui, workspace};
 
+/// What guests start, with what it depends on: what an amd64 guest has from this machine.
+const GUEST: [&str; 8] = ["busybox-static", "coreutils", "dash", "crun", "e2fsprogs", "xfsprogs", "btrfs-progs", "perl-base"];
+
 /// The compiler's package; its libraries for another architecture must be of the very same version.
 const COMPILER: &str = "rustc-web";
 
@@ -24,40 +27,41 @@ pub(crate) fn packages(arch: Arch) -> Vec<Package> {
 
 /// The folder for rustc's `--sysroot`.
 pub(crate) fn sysroot(arch: Arch) -> Result<PathBuf> {
-    Ok(folder(arch)?.join("usr"))
+    Ok(root(arch)?.join("usr"))
 }
 
-/// A static busybox of that architecture.
-pub(crate) fn busybox(arch: Arch) -> Result<PathBuf> {
-    Ok(folder(arch)?.join("bin/busybox"))
+/// The root of an unpacked system of that architecture, which holds the compiler's libraries too.
+pub(crate) fn root(arch: Arch) -> Result<PathBuf> {
+    Ok(workspace::cache()?.join("foreign").join(arch.debian()))
 }
 
-/// Whether both are there, and of the compiler's version.
+/// Whether all of it is there, and of the compiler's version.
 pub(crate) fn is_there(arch: Arch) -> Result<bool> {
     let Some(version) = version() else { return Ok(false) };
-    Ok(fs::read_to_string(folder(arch)?.join("version")).is_ok_and(|have| have.trim() == version))
+    Ok(fs::read_to_string(root(arch)?.join("version")).is_ok_and(|have| have == stamp(&version)))
 }
 
-/// Fetches both.
+/// Fetches all of it.
 pub(crate) fn fetch(arch: Arch) -> Result<()> {
     let version = version().with_context(|| format!("package {COMPILER} is not installed: run cargo xtask setup"))?;
     let series = series(&version).with_context(|| format!("{version} is no version of {COMPILER}"))?;
     let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
     let codename = codename(&release).context("/etc/os-release names no VERSION_CODENAME")?;
-    ui::step(&format!("setup: Rust's libraries {version} and busybox for {}", arch.debian()));
+    ui::step(&format!("setup: Rust's libraries {version} and the guests' programs for {}", arch.debian()));
     let apt = PrivateApt::new(arch)?;
     apt.prepare(&[codename, &format!("{codename}-security")])?;
-    let place = folder(arch)?;
+    let place = root(arch)?;
     let draft = place.with_extension("draft");
     let libraries = ["dev", series].map(|part| format!("libstd-rust-web-{part}={version}"));
-    let packages: Vec<_> = libraries.into_iter().chain(["busybox-static".to_owned()]).collect();
-    apt.unpack(&packages, &draft)?;
-    fs::write(draft.join("version"), format!("{version}\n")).context("cannot record the version of Rust's libraries")?;
+    let packages: Vec<_> = libraries.into_iter().chain(GUEST.map(str::to_owned)).collect();
+    apt.unpack_system(&packages, &draft)?;
+    fs::write(draft.join("version"), stamp(&version)).context("cannot record the version of Rust's libraries")?;
     put_in_place(&draft, &place)
 }
 
-fn folder(arch: Arch) -> Result<PathBuf> {
-    Ok(workspace::cache()?.join("foreign").join(arch.debian()))
+/// What was asked for, by which one knows that it is no longer what should be there.
+fn stamp(version: &str) -> String {
+    format!("{version} {}\n", GUEST.join(" "))
 }
 
 /// The version of the compiler's package, if it is installed.

@@ -66,7 +66,8 @@ impl Plan {
     pub(crate) fn describe(&self) -> Vec<String> {
         let packages = self.packages.iter().map(|name| format!("install package {name}"));
         let linker = self.linker.iter().map(|(version, llvm)| format!("build bpf-linker {version} with LLVM {llvm}"));
-        let foreign = self.foreign.iter().map(|arch| format!("fetch Rust's libraries and busybox for {}", arch.debian()));
+        let foreign =
+            self.foreign.iter().map(|arch| format!("fetch Rust's libraries and the guests' programs for {}", arch.debian()));
         let kernels = self.kernels.iter().map(|series| format!("fetch kernel {series}"));
         packages.chain(linker).chain(foreign).chain(kernels).collect()
     }

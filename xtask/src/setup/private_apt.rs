@@ -77,17 +77,40 @@ impl PrivateApt {
 
     /// Downloads packages (`NAME` or `NAME=VERSION`) and unpacks them into a new folder.
     pub(crate) fn unpack(&self, packages: &[String], into: &Path) -> Result<()> {
-        if into.exists() {
-            fs::remove_dir_all(into).with_context(|| format!("cannot remove {}", into.display()))?;
-        }
-        let downloads = into.join("packages");
-        fs::create_dir_all(&downloads).with_context(|| format!("cannot create {}", downloads.display()))?;
-        process::run(self.command("apt-get").args(["download", "-q"]).args(packages).current_dir(&downloads))?;
-        for file in fs::read_dir(&downloads).context("cannot list the downloaded packages")? {
-            process::run(Command::new("dpkg-deb").arg("-x").arg(file?.path()).arg(into))?;
-        }
-        fs::remove_dir_all(&downloads).context("cannot remove the downloaded packages")
+        fresh(into, |downloads| {
+            process::run(self.command("apt-get").args(["download", "-q"]).args(packages).current_dir(downloads))
+        })
     }
+
+    /// The same with all packages that those depend on, as on a machine that has none.
+    pub(crate) fn unpack_system(&self, packages: &[String], into: &Path) -> Result<()> {
+        fresh(into, |downloads| {
+            // apt leaves half of a package there.
+            fs::create_dir(downloads.join("partial")).context("cannot create a folder for downloads")?;
+            let mut apt = self.command("apt-get");
+            apt.arg("-o").arg(format!("Dir::Cache::archives={}", downloads.display())).args(["-o", "Debug::NoLocking=1"]);
+            let install = ["install", "--download-only", "--yes", "--no-install-recommends", "-q"];
+            process::run(apt.args(install).args(packages).env("DEBIAN_FRONTEND", "noninteractive"))?;
+            fs::remove_dir_all(downloads.join("partial")).context("cannot remove a folder for downloads")
+        })
+    }
+}
+
+/// Makes a folder anew from the packages that `download` puts into the one that it is given.
+fn fresh(into: &Path, download: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if into.exists() {
+        fs::remove_dir_all(into).with_context(|| format!("cannot remove {}", into.display()))?;
+    }
+    let downloads = into.join("packages");
+    fs::create_dir_all(&downloads).with_context(|| format!("cannot create {}", downloads.display()))?;
+    download(&downloads)?;
+    for file in fs::read_dir(&downloads).context("cannot list the downloaded packages")? {
+        let file = file.context("cannot list the downloaded packages")?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            process::run(Command::new("dpkg-deb").arg("-x").arg(file).arg(into))?;
+        }
+    }
+    fs::remove_dir_all(&downloads).context("cannot remove the downloaded packages")
 }
 
 /// Puts what was made beside a place into it, in one step for whoever reads there.

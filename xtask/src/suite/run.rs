@@ -21,7 +21,6 @@ use crate::{
     counts::Counts,
     ebpf,
     exit::Exit,
-    process,
     setup::{self, Needs, Package},
     test, ui,
     vm::{self, Spec, Verdict, kernel},
@@ -96,11 +95,13 @@ impl Plan {
         }
         let mut series: Vec<_> = guests.iter().map(|guest| guest.series.clone()).collect();
         series.dedup();
-        let packages = TOOLS.map(|(package, program)| Package(package.to_owned(), program.to_owned())).to_vec();
+        // Those of another architecture come with its libraries.
+        let tools = TOOLS.iter().filter(|_| arch.is_here());
+        let packages = tools.map(|(package, program)| Package((*package).to_owned(), (*program).to_owned())).collect();
         setup::ensure(&Needs { packages, ..Needs::test(arch, &series) })?;
         ebpf::build(arch)?;
         ui::step("build the agent and the suite's program");
-        let mut programs = test::programs(arch)?;
+        let programs = test::programs(arch)?;
         let program = find(&programs, PROGRAM)?;
         // Some of its processes are other users', who may not look into root's home.
         let mut words = format!("chmod 711 /root; '{}'", program.display());
@@ -110,8 +111,6 @@ impl Plan {
         }
         let agent = find(&programs, "koney-agent")?.display().to_string();
         let env = [("KONEY_AGENT", agent), ("RUST_BACKTRACE", "1".to_owned())];
-        // This machine has them for itself only.
-        programs.extend(TOOLS.iter().filter(|_| arch.is_here()).filter_map(|(_, program)| process::find(program)));
         Ok(Self {
             methods,
             programs,
@@ -181,6 +180,7 @@ impl Plan {
         spec.timeout = TIMEOUT;
         spec.modules = MODULES.to_vec();
         spec.programs.extend(self.programs.iter().cloned());
+        spec.tools.extend(TOOLS.iter().map(|(_, program)| *program));
         spec.env.clone_from(&self.env);
         spec.adopt(args)?;
         Ok(spec)

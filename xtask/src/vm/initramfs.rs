@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{cpio::Writer, kernel::Kernel, libraries, modules, spec::Spec, strip::stripped};
-use crate::{arch::Arch, cli::Variant, process, setup::foreign};
+use super::{cpio::Writer, kernel::Kernel, libraries, modules, spec::Spec, strip::stripped, tools};
+use crate::{arch::Arch, cli::Variant};
 
 /// What becomes of a path in the guest.
 enum Node {
@@ -27,6 +27,9 @@ pub(crate) fn write(path: &Path, spec: &Spec, kernel: &Kernel, nonce: &str) -> R
     let mut tree = Tree::default();
     tree.skeleton(spec.arch, nonce)?;
     tree.instructions(spec, kernel, nonce)?;
+    for name in &spec.tools {
+        tree.tool(spec.arch, name, &format!("/usr/bin/{name}"))?;
+    }
     for program in &spec.programs {
         tree.program(program)?;
     }
@@ -72,13 +75,9 @@ impl Tree {
         self.insert(Path::new("etc/hosts"), text("127.0.0.1 localhost koney-vm\n::1 localhost\n"))?;
         self.insert(Path::new("etc/hostname"), text("koney-vm\n"))?;
         self.insert(Path::new("etc/machine-id"), text(&format!("{nonce}\n")))?;
-        if !arch.is_here() {
-            return self.host(Path::new("/usr/bin/busybox"), &foreign::busybox(arch)?);
-        }
-        let busybox = process::find("busybox").context("busybox is not there: install package busybox-static")?;
-        self.host(Path::new("/usr/bin/busybox"), &busybox)?;
+        self.tool(arch, "busybox", "/usr/bin/busybox")?;
         // busybox's shell prefers its own applets to real programs, which are what the tests are about.
-        self.program(Path::new("/bin/sh"))
+        self.tool(arch, "dash", "/bin/sh")
     }
 
     /// What the guest's process 1 is told.
@@ -106,6 +105,15 @@ impl Tree {
             self.host(&library, &library)?;
         }
         Ok(())
+    }
+
+    /// A program of the distribution with its libraries, at `dest`.
+    fn tool(&mut self, arch: Arch, name: &str, dest: &str) -> Result<()> {
+        let tools::Tool { program, libraries } = tools::find(arch, name)?;
+        for (source, dest) in libraries {
+            self.host(&dest, &source)?;
+        }
+        self.host(Path::new(dest), &program)
     }
 
     /// A file or a folder of the host, elsewhere in the guest.

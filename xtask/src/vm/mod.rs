@@ -13,6 +13,7 @@ mod named;
 mod qemu;
 mod spec;
 mod strip;
+mod tools;
 
 use std::process;
 

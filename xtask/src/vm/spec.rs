@@ -33,6 +33,8 @@ pub(crate) struct Spec {
     pub(crate) files: Vec<(PathBuf, PathBuf)>,
     /// Programs of this machine that come along with their libraries, to the same path.
     pub(crate) programs: Vec<PathBuf>,
+    /// Programs of the distribution that come along with their libraries.
+    pub(crate) tools: Vec<&'static str>,
     pub(crate) env: Vec<(String, String)>,
     /// The command and its arguments.
     pub(crate) command: Vec<String>,
@@ -52,8 +54,9 @@ impl Spec {
             timeout: Duration::from_mins(5),
             modules: Vec::new(),
             files: Vec::new(),
-            // busybox has these too, but then every access in the guest is busybox's; as it is in one of another architecture.
-            programs: if arch.is_here() { vec!["/usr/bin/cat".into()] } else { Vec::new() },
+            programs: Vec::new(),
+            // busybox has these too, but then every access in the guest is busybox's.
+            tools: vec!["cat"],
             env: Vec::new(),
             command,
         }
