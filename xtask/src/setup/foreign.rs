@@ -11,7 +11,8 @@ use super::{
 use crate::{arch::Arch, process, ui, workspace};
 
 /// What guests start, with what it depends on: what an amd64 guest has from this machine.
-const GUEST: [&str; 8] = ["busybox-static", "coreutils", "dash", "crun", "e2fsprogs", "xfsprogs", "btrfs-progs", "perl-base"];
+const GUEST: [&str; 9] =
+    ["busybox-static", "coreutils", "dash", "crun", "e2fsprogs", "xfsprogs", "btrfs-progs", "perl-base", "tcc"];
 
 /// The compiler's package; its libraries for another architecture must be of the very same version.
 const COMPILER: &str = "rustc-web";
