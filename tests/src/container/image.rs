@@ -117,7 +117,7 @@ fn copy(source: &Path, dest: &Path) -> Result<()> {
 /// The loader itself tells (`ld.so(8)`); a static program has none and is not started.
 fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let content = fs::read(program).with_context(|| format!("read {}", program.display()))?;
-    if !content.windows(8).any(|bytes| bytes == b"ld-linux") {
+    if !has_loader(&content) {
         return Ok(Vec::new());
     }
     let output = Command::new(program).env("LD_TRACE_LOADED_OBJECTS", "1").output().context("ask for the libraries")?;
@@ -125,4 +125,33 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let text = String::from_utf8_lossy(&output.stdout);
     let words = text.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
     Ok(words.map(PathBuf::from).collect())
+}
+
+/// Whether a program header names a loader (`PT_INTERP`, `elf(5)`). Its name alone is in static programs too.
+fn has_loader(program: &[u8]) -> bool {
+    const PT_INTERP: [u8; 4] = [3, 0, 0, 0];
+    let number = |at: usize, width: usize| {
+        let bytes = program.get(at..at + width)?;
+        bytes.iter().rev().try_fold(0_usize, |number, byte| number.checked_mul(256)?.checked_add(usize::from(*byte)))
+    };
+    let (Some(start), Some(size), Some(count)) = (number(32, 8), number(54, 2), number(56, 2)) else { return false };
+    let header = |index: usize| program.get(start.checked_add(index * size)?..);
+    program.starts_with(b"\x7fELF") && (0..count).filter_map(header).any(|header| header.starts_with(&PT_INTERP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_dynamic_program_has_a_loader() {
+        assert!(has_loader(&fs::read("/proc/self/exe").expect("this test")));
+        assert!(!has_loader(b"#!/lib/ld-linux.so"));
+        let mut program = [0; 128];
+        program[..4].copy_from_slice(b"\x7fELF");
+        (program[32], program[54], program[56]) = (64, 32, 2);
+        assert!(!has_loader(&program));
+        program[96] = 3;
+        assert!(has_loader(&program));
+    }
 }
