@@ -33,9 +33,9 @@ pub(super) fn run(folder: &Path, id: &str, cgroup: &Path, setup: &Setup) -> Resu
     Ok(command)
 }
 
-/// The container's first process, once it is up.
-pub(super) fn pid(folder: &Path) -> Result<u32> {
-    number(&first(folder)).context("crun wrote no process id")
+/// The container's first process, as soon as crun tells its number, which may be after it is up.
+pub(super) async fn pid(folder: &Path) -> Result<u32> {
+    told(&first(folder)).await
 }
 
 /// The command that runs another one inside.
@@ -51,8 +51,12 @@ pub(super) fn exec(folder: &Path, id: &str, words: &[OsString]) -> Result<Comman
 
 /// The process that [`exec`] has started, as soon as crun tells its number.
 pub(super) async fn entered(folder: &Path) -> Result<u32> {
+    told(&second(folder)).await
+}
+
+async fn told(file: &Path) -> Result<u32> {
     for _ in 0..STEPS {
-        if let Some(pid) = number(&second(folder)) {
+        if let Some(pid) = number(file) {
             return Ok(pid);
         }
         sleep(STEP).await;

@@ -97,7 +97,7 @@ impl Container {
         let mut up = false;
         while !up || container.pid == 0 {
             if up && setup.runtime == Runtime::Crun {
-                container.pid = oci::pid(&container.folder)?;
+                container.pid = oci::pid(&container.folder).await?;
                 continue;
             }
             match first.line().await? {

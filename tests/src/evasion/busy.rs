@@ -1,11 +1,12 @@
 //! A busy machine that touches no decoy.
 
 use anyhow::Result;
+use koney_agent::kernel::Method;
 
 use super::{
     attach::Attach,
     scenario::{Scenario, play},
-    trial::Trial,
+    trial::{Trial, text},
 };
 use crate::container::{Place, Spawn};
 
@@ -15,7 +16,7 @@ pub(super) const ALL: &[Scenario] = &[Scenario::new(
     play!(busy),
 )];
 
-/// Until it is told to end: packs and unpacks, compiles if there is a compiler, walks `/`, and makes files of nearly the decoys' names.
+/// For so many seconds, at least once: packs and unpacks, compiles if there is a compiler, walks `/`, and makes files of nearly the decoys' names.
 const SCRIPT: &str = r#"
 set -e
 cd "$1"
@@ -27,8 +28,8 @@ while [ $i -lt 200 ]; do
     echo "$i" > source/Token-$i
     i=$((i+1))
 done
-round=0
-while [ $round -lt "$2" ]; do
+end=$(($(date +%s) + $2))
+while :; do
     tar -czf archive.tar.gz source
     mkdir unpacked
     tar -xzf archive.tar.gz -C unpacked
@@ -46,7 +47,7 @@ while [ $round -lt "$2" ]; do
         chmod 600 unpacked/mytoken-7
     done
     rm -r unpacked
-    round=$((round+1))
+    [ "$(date +%s)" -lt "$end" ] || break
 done
 echo done
 read end
@@ -57,8 +58,8 @@ async fn busy(t: &mut Trial) -> Result<()> {
     super::crowd::many(t, TRAPS).await?;
     let work = t.dir("work")?;
     // The method that an agent would choose has a minute of it, the others a taste.
-    let rounds = if matches!(t.attach, Attach::Ebpf(koney_agent::kernel::Method::Lsm)) { "12" } else { "2" };
-    let mut machine = Spawn::program(["sh", "-c", SCRIPT, "sh", &super::trial::text(work), rounds]).on_host()?;
+    let seconds = if t.attach == Attach::Ebpf(Method::Lsm) { "60" } else { "0" };
+    let mut machine = Spawn::program(["sh", "-c", SCRIPT, "sh", &text(work), seconds]).on_host()?;
     let told = t.meanwhile(&mut machine).await?;
     t.compare("a busy machine", [], told);
     t.nothing_dropped();

@@ -15,12 +15,12 @@ use crate::container::{Place, Spawn};
 const EVENTS: &str = "each of many accesses: it merges them";
 
 pub(super) const ALL: &[Scenario] = &[
-    Scenario::new("E35", "100,000 reads by one process, 1,000 processes with one each", play!(e35)).not_by_fanotify(EVENTS),
+    Scenario::new("E35", "100,000 reads by one process, 400 processes with one each", play!(e35)).not_by_fanotify(EVENTS),
     Scenario::new("E36", "100,000 opens of a file that is no decoy", play!(e36)),
     Scenario::new("E37", "more first accesses than the ring holds, while nobody reads it", play!(e37)).not_by_fanotify("a ring"),
     Scenario::new("E43", "1,000 traps", play!(e43)),
     Scenario::new("E56", "readers on one processor that others preempt", play!(e56)).not_by_fanotify(EVENTS),
-    Scenario::new("E58", "1,000 processes hammer one decoy while one process reads another", play!(e58)).not_by_fanotify(EVENTS),
+    Scenario::new("E58", "400 processes hammer one decoy while one process reads another", play!(e58)).not_by_fanotify(EVENTS),
 ];
 
 fn total(told: &[Told]) -> u64 {
@@ -38,7 +38,7 @@ fn one_each(processes: u32, path: &str) -> Spawn {
 
 async fn e35(t: &mut Trial) -> Result<()> {
     const READS: u64 = 100_000;
-    const PROCESSES: u32 = 1_000;
+    const PROCESSES: u32 = 400;
     let path = t.plant("token")?;
     t.armed(&Place::Host, &path).await;
     let before = t.scene().missed();
@@ -119,9 +119,9 @@ pub(super) async fn many(t: &mut Trial, traps: usize) -> Result<Vec<String>> {
     for number in 0..traps {
         let path = text(folder.join(format!("token-{number}")));
         fs::write(&path, "secret")?;
-        t.scene().want("many", &Place::Host, &path);
         paths.push(path);
     }
+    t.scene().want_all("many", &Place::Host, &paths);
     t.settle().await;
     let armed = paths.iter().filter(|path| t.scene().state(&Place::Host, path) == "armed").count();
     ensure!(armed == traps, "{armed} of {traps} traps are armed");
@@ -147,7 +147,7 @@ async fn e56(t: &mut Trial) -> Result<()> {
 }
 
 async fn e58(t: &mut Trial) -> Result<()> {
-    const PROCESSES: u32 = 1_000;
+    const PROCESSES: u32 = 400;
     let (hammered, quiet) = (t.plant("hammered")?, t.plant("quiet")?);
     t.armed(&Place::Host, &hammered).await;
     let trap = t.armed(&Place::Host, &quiet).await;

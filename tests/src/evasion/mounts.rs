@@ -42,6 +42,7 @@ async fn e13(t: &mut Trial) -> Result<()> {
         t.scene().unwant_all();
         let disk = Disk::mount(kind, &t.path(&format!("{}-{cold}", kind.name())))?;
         let file = disk.path.join("vol/token");
+        t.scene().unwant_all();
         plant(&file)?;
         let image = t.image("volume")?;
         let pod = t.start(Setup::of(&image).volume(&disk.path.join("vol"), "/data")).await?;

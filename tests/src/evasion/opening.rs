@@ -49,6 +49,7 @@ async fn e17(t: &mut Trial) -> Result<()> {
     for kind in [Kind::Xfs, Kind::Btrfs] {
         let disk = Disk::mount(kind, &t.path(kind.name()))?;
         let file = text(disk.path.join("token"));
+        t.scene().unwant_all();
         super::trial::plant(file.as_ref())?;
         let trap = t.armed(&Place::Host, &file).await;
         let cloner = t.host(&["reflink", &file, &text(disk.path.join("clone"))]).await?;

@@ -66,6 +66,12 @@ impl Scene {
         self.update();
     }
 
+    /// Traps of one policy in one place, all at once.
+    pub fn want_all(&mut self, policy: &str, place: &Place, paths: &[String]) {
+        self.wanted.extend(paths.iter().map(|path| (policy.to_owned(), place.clone(), path.clone())));
+        self.update();
+    }
+
     /// The same, of a policy that has denied attempts told too.
     pub fn want_denied(&mut self, policy: &str, place: &Place, path: &str) {
         self.want(policy, place, path);
