@@ -34,6 +34,8 @@ pub struct Want {
     /// The process has ended: fanotify may know no more than its number.
     gone: bool,
     fanotify: bool,
+    /// Arguments are waited for only so long where they must be read from `/proc`.
+    slow: bool,
 }
 
 /// Where the process belongs.
@@ -66,6 +68,7 @@ impl Trap {
             cwd: None,
             optional: false,
             gone: false,
+            slow: false,
             fanotify: ["open", "write", "exec"].contains(&operation),
         }
     }
@@ -181,6 +184,7 @@ impl Want {
         }
         self.operations = vec!["open"];
         self.check = Some("identity");
+        self.slow = true;
         if self.gone {
             self = self.bare();
             self.accessor = Accessor::Anywhere;
@@ -206,7 +210,13 @@ impl Want {
         }
         compare("pid", self.pid.is_none() || self.pid == told.pid, &told.pid, &self.pid);
         compare("binary", self.binary.is_none() || self.binary == told.binary, &told.binary, &self.binary);
-        compare("arguments", self.arguments.is_none() || self.arguments == told.arguments, &told.arguments, &self.arguments);
+        let late = self.slow && told.arguments.is_none();
+        compare(
+            "arguments",
+            late || self.arguments.is_none() || self.arguments == told.arguments,
+            &told.arguments,
+            &self.arguments,
+        );
         compare("cwd", self.cwd.is_none() || self.cwd == told.cwd, &told.cwd, &self.cwd);
         compare("count", told.count == 1, &told.count, &1);
         wrong
