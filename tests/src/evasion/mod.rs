@@ -3,6 +3,8 @@
 mod agents;
 mod attach;
 mod busy;
+mod check;
+mod compare;
 mod crowd;
 mod mounts;
 mod names;
@@ -10,6 +12,7 @@ mod opening;
 mod perl;
 mod places;
 mod process;
+mod remade;
 mod run;
 mod scenario;
 mod scene;
@@ -28,7 +31,18 @@ pub use want::{Trap, Want};
 
 /// All scenarios, in the order in which they are played.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [names::ALL, mounts::ALL, tampering::ALL, opening::ALL, places::ALL, process::ALL, crowd::ALL, agents::ALL, busy::ALL]
-        .into_iter()
-        .flatten()
+    [
+        names::ALL,
+        mounts::ALL,
+        tampering::ALL,
+        remade::ALL,
+        opening::ALL,
+        places::ALL,
+        process::ALL,
+        crowd::ALL,
+        agents::ALL,
+        busy::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -8,9 +8,10 @@ use tokio::time::timeout;
 
 use super::{
     attach::Attach,
+    check::Tally,
     scenario::{Row, Scenario},
     scene::Scene,
-    trial::{Tally, Trial},
+    trial::Trial,
 };
 use crate::container::Images;
 

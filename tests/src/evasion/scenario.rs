@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::trial::{Tally, Trial};
+use super::{check::Tally, trial::Trial};
 use crate::container::Runtime;
 
 /// What a scenario does.

@@ -1,8 +1,5 @@
-//! What a scenario expects to be told, and how that is compared with what was told.
+//! What a scenario expects to be told.
 
-use std::fmt;
-
-use super::told::Told;
 use crate::container::{Place, Process};
 
 /// A trap that is wanted.
@@ -19,28 +16,26 @@ pub struct Trap {
 /// One alert that is expected.
 #[derive(Clone, Debug)]
 pub struct Want {
-    policy: String,
-    path: String,
-    owner: Option<String>,
-    operations: Vec<&'static str>,
-    check: Option<&'static str>,
-    accessor: Accessor,
-    pid: Option<u32>,
-    binary: Option<String>,
-    arguments: Option<Vec<String>>,
-    cwd: Option<String>,
+    pub(super) policy: String,
+    pub(super) path: String,
+    pub(super) owner: Option<String>,
+    pub(super) operations: Vec<&'static str>,
+    pub(super) check: Option<&'static str>,
+    pub(super) accessor: Accessor,
+    pub(super) pid: Option<u32>,
+    pub(super) binary: Option<String>,
+    pub(super) arguments: Option<Vec<String>>,
+    pub(super) cwd: Option<String>,
     /// It may stay away.
-    optional: bool,
+    pub(super) optional: bool,
     /// The process has ended: fanotify may know no more than its number.
-    gone: bool,
-    fanotify: bool,
-    /// Arguments are waited for only so long where they must be read from `/proc`.
-    slow: bool,
+    pub(super) gone: bool,
+    pub(super) fanotify: bool,
 }
 
 /// Where the process belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Accessor {
+pub(super) enum Accessor {
     Anywhere,
     At(Option<String>),
 }
@@ -68,7 +63,6 @@ impl Trap {
             cwd: None,
             optional: false,
             gone: false,
-            slow: false,
             fanotify: ["open", "write", "exec"].contains(&operation),
         }
     }
@@ -184,85 +178,10 @@ impl Want {
         }
         self.operations = vec!["open"];
         self.check = Some("identity");
-        self.slow = true;
         if self.gone {
             self = self.bare();
             self.accessor = Accessor::Anywhere;
         }
         Some(self)
     }
-
-    /// What is wrong with an alert as this one's.
-    fn differs(&self, told: &Told) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut compare = |what: &str, same: bool, told: &dyn fmt::Debug, wanted: &dyn fmt::Debug| {
-            if !same {
-                wrong.push(format!("{what} is {told:?}, not {wanted:?}"));
-            }
-        };
-        compare("policy", self.policy == told.policy, &told.policy, &self.policy);
-        compare("path", self.path == told.path, &told.path, &self.path);
-        compare("owner", self.owner == told.owner, &told.owner, &self.owner);
-        compare("operation", self.operations.contains(&told.operation.as_str()), &told.operation, &self.operations);
-        compare("check", self.check.is_none_or(|check| check == told.check), &told.check, &self.check);
-        if let Accessor::At(place) = &self.accessor {
-            compare("accessor", *place == told.accessor, &told.accessor, place);
-        }
-        compare("pid", self.pid.is_none() || self.pid == told.pid, &told.pid, &self.pid);
-        compare("binary", self.binary.is_none() || self.binary == told.binary, &told.binary, &self.binary);
-        let late = self.slow && told.arguments.is_none();
-        compare(
-            "arguments",
-            late || self.arguments.is_none() || self.arguments == told.arguments,
-            &told.arguments,
-            &self.arguments,
-        );
-        compare("cwd", self.cwd.is_none() || self.cwd == told.cwd, &told.cwd, &self.cwd);
-        compare("count", told.count == 1, &told.count, &1);
-        wrong
-    }
-
-    fn name(&self) -> String {
-        format!("{} of {}", self.operations.join(" or "), self.path)
-    }
-}
-
-/// How many alerts were expected, and what is wrong with those that came.
-pub(super) fn compare(wants: &[Want], mut told: Vec<Told>) -> (u64, Vec<String>) {
-    let mut problems = Vec::new();
-    let mut expected = 0;
-    // Those that fit altogether first: a misfit must not take another's alert.
-    let mut open: Vec<&Want> = Vec::new();
-    for want in wants {
-        match told.iter().position(|told| want.differs(told).is_empty()) {
-            Some(index) => {
-                told.remove(index);
-                expected += 1;
-            }
-            None => open.push(want),
-        }
-    }
-    for want in open {
-        if want.optional {
-            continue;
-        }
-        expected += 1;
-        let nearest = (0..told.len()).min_by_key(|index| want.differs(&told[*index]).len());
-        match nearest.filter(|index| want.differs(&told[*index]).len() < 4) {
-            Some(index) => {
-                let wrong = want.differs(&told.remove(index)).join("; ");
-                problems.push(format!("{}: {wrong}", want.name()));
-            }
-            None => problems.push(format!("no alert for {}", want.name())),
-        }
-    }
-    for told in told {
-        let Told { operation, path, check, pid, accessor, arguments, count, .. } = told;
-        let words = arguments.unwrap_or_default().join(" ").chars().take(120).collect::<String>();
-        problems.push(format!(
-            "unexpected: {operation} ({check}) of {path} by {pid:?} of {accessor:?} `{}`, count {count}",
-            words.escape_debug()
-        ));
-    }
-    (expected, problems)
 }
