@@ -149,7 +149,7 @@ async fn a_decoy_planted_late_and_one_put_in_its_place_are_watched() -> Result<(
     let former = format!("{decoy}.former");
     fs::rename(&decoy, &former)?;
     stage.plant("late")?;
-    agent.logged("another file is at the trap's path; it is armed too").await?;
+    agent.logged("state=replaced").await?;
     intruder.open(&decoy)?;
     agent.alerts(2).await?;
     intruder.open(&former)?;

@@ -40,8 +40,9 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         places::ALL,
         process::ALL,
         crowd::ALL,
-        agents::ALL,
         busy::ALL,
+        // They start detectors of their own, which takes long.
+        agents::ALL,
     ]
     .into_iter()
     .flatten()

@@ -14,7 +14,7 @@ use crate::container::{Disk, Kind, Place, Setup, Spawn};
 const UNARMED: &str = "what is not armed yet";
 
 pub(super) const ALL: &[Scenario] = &[
-    Scenario::new("E8", "bind mount of the file, and of its folder, in a user namespace", play!(e8)),
+    Scenario::new("E8", "bind mount of the file, and of its folder, in a user namespace; a mount that is nowhere", play!(e8)),
     Scenario::new("E13", "open_by_handle_at on a volume: tmpfs, ext4, ext4 after dropping caches", play!(e13)),
     Scenario::new("E14", "open_by_handle_at on an overlay is refused", play!(e14)),
     Scenario::new("E22", "write open on a read-only mount", play!(e22)),
@@ -22,7 +22,8 @@ pub(super) const ALL: &[Scenario] = &[
     Scenario::new("E40", "tmpfs, ext4, xfs, btrfs, and an overlay without xino", play!(e40)),
     Scenario::new("E47", "raw block device: a limit", play!(e47)),
     Scenario::new("E53", "first access to a file mounted under another name", play!(e53)).not_by_fanotify(UNARMED),
-    Scenario::new("E54", "first access through a bind mount, and through chroot", play!(e54)).not_by_fanotify(UNARMED),
+    Scenario::new("E54", "first access through a bind mount, through chroot, through a mount that is nowhere", play!(e54))
+        .not_by_fanotify(UNARMED),
 ];
 
 async fn e8(t: &mut Trial) -> Result<()> {
@@ -33,6 +34,8 @@ async fn e8(t: &mut Trial) -> Result<()> {
     let of_folder = [&elsewhere[3..], &["bind", "/run/secrets/koney", "/mnt", "--", "read", "/mnt/service_token"]].concat();
     let of_folder = t.inside(&pod, &of_folder).await?;
     t.expect("bind mounts", [trap.open().by_identity().by(&of_file), trap.open().by_identity().by(&of_folder)]).await;
+    let nowhere = t.inside(&pod, &["detached", "/run/secrets/koney", "service_token"]).await?;
+    t.expect("a detached mount", [trap.open().by_identity().by(&nowhere)]).await;
     Ok(())
 }
 
@@ -156,9 +159,10 @@ async fn e53(t: &mut Trial) -> Result<()> {
 }
 
 async fn e54(t: &mut Trial) -> Result<()> {
-    let ways: [&[&str]; 2] = [
+    let ways: [&[&str]; 3] = [
         &["unshare", "mount", "--", "bind", "/run/secrets/koney", "/mnt", "--", "read", "/mnt/service_token"],
         &["chroot", "/run/secrets/koney", "--", "read", "/service_token"],
+        &["detached", "/run/secrets/koney", "service_token"],
     ];
     let image = t.baited("unarmed")?;
     for words in ways {

@@ -14,9 +14,10 @@ use crate::container::{Disk, Kind, Place, Setup};
 pub(super) const ALL: &[Scenario] = &[
     Scenario::new("E38", "the decoy's inode number is given to a stranger", play!(e38)),
     Scenario::new("E51", "the same acts on decoys that are in the image's layer only", play!(e51)).not_by_fanotify(TAMPERING),
-    Scenario::new("E60", "a symbolic link put at the decoy's path", play!(e60)),
+    Scenario::new("E60", "a symbolic link, a hard link, a folder put at the decoy's path", play!(e60)),
     Scenario::new("E61", "one process makes the folders, the decoy, and reads it, all of which did not exist", play!(e61))
         .not_by_fanotify("what appears before its next look"),
+    Scenario::new("E62", "the decoy's folder is moved away, and one made elsewhere is moved to its place", play!(e62)),
 ];
 
 async fn e38(t: &mut Trial) -> Result<()> {
@@ -85,6 +86,19 @@ async fn e60(t: &mut Trial) -> Result<()> {
     t.state_among(&trap, &["armed", "replaced"]);
     let reader = t.inside(&pod, &["read", TOKEN]).await?;
     t.expect("read through it", [trap.open().by(&reader)]).await;
+
+    let linker = t.inside(&pod, &["unlink", TOKEN, "--", "create", "/tmp/other", "--", "link", "/tmp/other", TOKEN]).await?;
+    // The symbolic link itself is no decoy, but it stands at its path.
+    t.expect("hard link", [trap.act("unlink").by(&linker).maybe(), trap.act("replace").or("link").by(&linker)]).await;
+    t.settle().await;
+    t.state_among(&trap, &["armed", "replaced"]);
+    let reader = t.inside(&pod, &["read", "/tmp/other"]).await?;
+    t.expect("read by its other name", [trap.open().by_identity().by(&reader)]).await;
+
+    let maker = t.inside(&pod, &["unlink", TOKEN, "--", "mkdir", TOKEN]).await?;
+    t.expect("folder", [trap.act("unlink").by(&maker)]).await;
+    t.settle().await;
+    t.state(&trap, "unsupported");
     Ok(())
 }
 
@@ -97,5 +111,25 @@ async fn e61(t: &mut Trial) -> Result<()> {
     t.state(&trap, "missing");
     let maker = t.inside(&pod, &["mkdir", "/opt/late/deep", "--", "create", LATE, "--", "read", LATE]).await?;
     t.expect("made and read", [trap.act("create").by_name().by(&maker), trap.open().by(&maker)]).await;
+    Ok(())
+}
+
+async fn e62(t: &mut Trial) -> Result<()> {
+    const FOLDER: &str = "/run/secrets/koney";
+    let (pod, trap) = t.usual().await?;
+    // Its folder is new, so that an overlay lets it be moved.
+    t.inside(&pod, &["mkdir", "/tmp/theirs", "--", "create", "/tmp/theirs/service_token"]).await?.end().await?;
+    t.quiet("a file of the decoy's name elsewhere").await;
+    let words = ["unlink", TOKEN, "--", "rmdir", FOLDER, "--", "rename", "/tmp/theirs", FOLDER];
+    let mover = t.inside(&pod, &words).await?;
+    t.expect("out of the way", [trap.act("unlink").by(&mover)]).await;
+    t.settle().await;
+    t.state_among(&trap, &["armed", "replaced"]);
+    let reader = t.inside(&pod, &["read", TOKEN]).await?;
+    t.expect("what stands there now", [trap.open().by_identity().by(&reader)]).await;
+    let mover = t.inside(&pod, &["rename", FOLDER, "/tmp/away", "--", "read", "/tmp/away/service_token"]).await?;
+    t.expect("moved with its folder", [trap.open().by_identity().by(&mover)]).await;
+    t.settle().await;
+    t.state(&trap, "missing");
     Ok(())
 }

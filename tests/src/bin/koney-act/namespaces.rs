@@ -1,11 +1,19 @@
 //! Standing elsewhere: namespaces, mounts and roots of the intruder's own making.
 
-use std::{env, ffi::OsString, fs};
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io::Read as _,
+};
 
 use anyhow::{Context as _, Result, bail};
 use nix::sched::{CloneFlags, unshare};
 use rustix::{
-    mount::{MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change, mount_remount},
+    fs::{CWD, Mode, OFlags, openat},
+    mount::{
+        MountFlags, MountPropagationFlags, OpenTreeFlags, mount, mount_bind_recursive, mount_change, mount_remount, open_tree,
+    },
     process::{chroot, getegid, geteuid},
 };
 
@@ -18,6 +26,7 @@ pub(crate) const ACTS: &[(&str, Act)] = &[
     }),
     ("unshare", leave),
     ("bind", |arguments, _| Ok(mount_bind_recursive(path(arguments, 0)?, path(arguments, 1)?)?)),
+    ("detached", detached),
     ("readonly", |arguments, _| Ok(mount_remount(path(arguments, 0)?, MountFlags::BIND | MountFlags::RDONLY, "")?)),
     ("tmpfs", |arguments, _| Ok(mount("tmpfs", path(arguments, 0)?, "tmpfs", MountFlags::empty(), None)?)),
     ("overlay", overlay),
@@ -46,6 +55,16 @@ fn leave(arguments: &[OsString], _hands: &mut Hands) -> Result<()> {
     if flags.contains(CloneFlags::CLONE_NEWNS) {
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("keep mounts to itself")?;
     }
+    Ok(())
+}
+
+/// `detached FOLDER NAME`: reads a file of a folder in a mount that is nowhere.
+fn detached(arguments: &[OsString], _hands: &mut Hands) -> Result<()> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    let folder = open_tree(CWD, path(arguments, 0)?, flags).context("clone the mount")?;
+    let file = openat(&folder, path(arguments, 1)?, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut content = Vec::new();
+    File::from(file).read_to_end(&mut content)?;
     Ok(())
 }
 
