@@ -3,13 +3,13 @@
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use koney_common::{
     NameKey, TrapKey,
-    name::{Candidate, NAME_PREFIX, NegativeKey},
+    name::{Candidate, NegativeKey},
 };
 
 use crate::{
     capture::cgroup,
     gate,
-    kernel::{KernelPtr, offset},
+    kernel::{KernelPtr, offset, zeroed},
     maps::{CANDIDATES, GATE, NAMES, NEGATIVES},
 };
 
@@ -23,7 +23,8 @@ pub(crate) fn is_named(dentry: u64) -> bool {
     let dentry = KernelPtr(dentry);
     let Some(length) = dentry.read::<u32>(offset!(dentry_name_length)) else { return false };
     let Some(name) = dentry.follow(offset!(dentry_name)) else { return false };
-    let mut key = NameKey { length, prefix: [0; NAME_PREFIX] };
+    let mut key: NameKey = zeroed();
+    key.length = length;
     if name.read_str(&mut key.prefix).is_none() {
         return false;
     }
@@ -43,12 +44,13 @@ pub(crate) fn mountpoint(mount: KernelPtr, dentry: KernelPtr) -> Option<KernelPt
 /// It has been decided that in this cgroup the file is no trap, or that there are none at all.
 #[inline(never)]
 pub(crate) fn is_refused(cgroup: u64, inode: u64, device: u32) -> bool {
-    let mut key = NegativeKey { cgroup, file: TrapKey::new(device, inode) };
+    let key = NegativeKey { cgroup, file: TrapKey::new(device, inode) };
     // SAFETY: one integer, which is not looked at.
     if unsafe { NEGATIVES.get(key) }.is_some() {
         return true;
     }
-    key.file = TrapKey::default();
+    let mut key: NegativeKey = zeroed();
+    key.cgroup = cgroup;
     // SAFETY: as above.
     unsafe { NEGATIVES.get(key) }.is_some()
 }

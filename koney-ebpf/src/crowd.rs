@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use koney_common::name::{CrowdKey, WINDOW_NS, Window};
 
-use crate::{counters::add, maps::CROWDS};
+use crate::{counters::add, kernel::zeroed, maps::CROWDS};
 
 const BPF_NOEXIST: u64 = 1;
 
@@ -14,7 +14,9 @@ pub(crate) fn admits(cgroup: u64, trap: u32, most: u32) -> bool {
     let now = unsafe { bpf_ktime_get_boot_ns() };
     let key = CrowdKey { cgroup, trap, padding: 0 };
     let Some(window) = CROWDS.get_ptr_mut(key) else {
-        let first = Window { start_ns: now, count: 1, padding: 0, folded: 0, last_ns: 0 };
+        let mut first: Window = zeroed();
+        first.start_ns = now;
+        first.count = 1;
         // Without room, or where another processor was faster, one record too many is no harm.
         let _entered = CROWDS.insert(key, first, BPF_NOEXIST);
         return true;

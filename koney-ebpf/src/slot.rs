@@ -30,7 +30,7 @@ pub(crate) fn keep(task: u64, inode: u64, device: u32, trap: u32, operation: u8)
         uid: uid.unwrap_or(u32::MAX),
         operation: u32::from(operation),
         padding: 0,
-        comm: task.read(offset!(task_comm)).unwrap_or([0; 16]),
+        comm: task.load(offset!(task_comm)),
     };
     SLOTS.insert(trap, slot, BPF_NOEXIST).is_ok()
 }

@@ -134,33 +134,47 @@ fn is_absent() -> bool {
 
 /// Writes the components from the last to the first, each with its NUL.
 ///
-/// What cannot be read is null, and ends the walk like a root that is not the process's.
+/// A turn reads what either kind of step needs, a name or a way out of a mount, and masks away the other: every branch of it would be
+/// another state in which the verifier follows the rest of the walk. What cannot be read is null, and a null entry ends the walk like
+/// a root that is not the process's.
 #[inline(always)]
 fn write(path: Place, root: Place, to: &mut [u8; PATH_AREA], used: &mut u16, bits: Bits) -> u64 {
     let Place { mut mount, mut dentry } = path;
     for _ in 0..STEPS {
-        if (Place { mount, dentry }) == root {
-            return bits.root;
-        }
-        if mount != KernelPtr(0) && dentry == mount.next(offset!(vfsmount_root)) {
-            let inner = KernelPtr(mount.0 - u64::from(offset!(mount_vfsmount)));
-            let outer = inner.next(offset!(mount_parent));
-            if outer == inner {
-                return bits.outside;
-            }
-            dentry = inner.next(offset!(mount_mountpoint));
-            mount = KernelPtr(outer.0 + u64::from(offset!(mount_vfsmount)));
-            continue;
-        }
-        let start = position(used);
+        let inner = KernelPtr(mount.0.wrapping_sub(u64::from(offset!(mount_vfsmount))));
+        let outer = inner.next(offset!(mount_parent));
         let parent = dentry.next(offset!(dentry_parent));
-        if parent == dentry || start >= PATH_LEN as u64 {
-            return if parent == dentry { bits.outside } else { bits.truncated };
+        let crossing = if_zero(dentry.0 ^ mount.next(offset!(vfsmount_root)).0);
+        let start = position(used);
+
+        let at_root = if_zero((mount.0 ^ root.mount.0) | (dentry.0 ^ root.dentry.0));
+        let top_of_tree = (crossing & if_zero(outer.0 ^ inner.0)) | (!crossing & if_zero(parent.0 ^ dentry.0));
+        let outside = top_of_tree | if_zero(dentry.0);
+        let full = !crossing & if_negative((PATH_LEN as u64 - 1).wrapping_sub(opaque(start)));
+        if at_root | outside | full != 0 {
+            let elsewhere = (outside & bits.outside) | (!outside & bits.truncated);
+            return (at_root & bits.root) | (!at_root & elsewhere);
         }
-        set_position(used, start + component(dentry, start, to));
-        dentry = parent;
+
+        let length = component(KernelPtr(dentry.next(offset!(dentry_name)).0 & !crossing), start, to);
+        set_position(used, start + (length & !crossing));
+        dentry = KernelPtr((crossing & inner.next(offset!(mount_mountpoint)).0) | (!crossing & parent.0));
+        mount = KernelPtr((crossing & (outer.0 + u64::from(offset!(mount_vfsmount)))) | (!crossing & mount.0));
     }
     bits.truncated
+}
+
+/// All ones for zero, else none; without a branch.
+#[inline(always)]
+fn if_zero(value: u64) -> u64 {
+    !if_negative(value | opaque(value.wrapping_neg()))
+}
+
+/// All ones for what is negative as a signed number, else none; without a branch.
+#[inline(always)]
+fn if_negative(value: u64) -> u64 {
+    // The compiler would know the result for a mask, and make branches of what it masks.
+    opaque((value as i64 >> 63) as u64)
 }
 
 /// How much of the area is used.
@@ -179,14 +193,14 @@ fn set_position(used: &mut u16, position: u64) {
     unsafe { core::ptr::write_volatile(used, position as u16) };
 }
 
-/// Appends the dentry's name; its length with the NUL.
+/// Appends a name; its length with the NUL, none where it cannot be read.
 #[inline(always)]
-fn component(dentry: KernelPtr, start: u64, to: &mut [u8; PATH_AREA]) -> u64 {
-    let name = dentry.next(offset!(dentry_name));
+fn component(name: KernelPtr, start: u64, to: &mut [u8; PATH_AREA]) -> u64 {
     let start = opaque(start) as usize & (PATH_LEN - 1);
     // SAFETY: `start` is below PATH_LEN and the area is NAME_LEN longer than that.
     let end = unsafe { to.as_mut_ptr().add(start) };
     // SAFETY: NAME_LEN bytes fit behind `end`.
     let room = unsafe { &mut *end.cast::<[u8; NAME_LEN]>() };
-    u64::from(name.read_str(room).unwrap_or(0))
+    let length = name.copy_str(room);
+    length & !if_negative(length)
 }

@@ -27,6 +27,18 @@ pub(crate) fn of_process(task: KernelPtr) -> Option<u32> {
 
 #[inline(always)]
 fn number(pid: KernelPtr) -> Option<u32> {
+    match koney_number(pid.0) {
+        0 => None,
+        number => Some(number as u32),
+    }
+}
+
+/// The number of a `struct pid` in the agent's pid namespace; 0, which no process has, where it has none there. Global for the same
+/// reason as [`crate::report::koney_tell`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn koney_number(pid: u64) -> u64 {
+    let pid = KernelPtr(pid);
     let level: u32 = pid.load(offset!(pid_level));
     let mut upid = KernelPtr(pid.0 + u64::from(offset!(pid_numbers)));
     let wanted: u32 = config!(agent_pid_ns);
@@ -35,11 +47,11 @@ fn number(pid: KernelPtr) -> Option<u32> {
             break;
         }
         if upid.next(offset!(upid_ns)).load::<u32>(offset!(pid_ns_number)) == wanted {
-            return upid.read(offset!(upid_number));
+            return u64::from(upid.load::<u32>(offset!(upid_number)));
         }
         upid = KernelPtr(upid.0 + u64::from(offset!(upid_size)));
     }
-    None
+    0
 }
 
 /// The thread's own pid namespace, null where it cannot be read, and its number there.

@@ -91,9 +91,15 @@ impl KernelPtr {
     /// Copies a NUL-terminated string into `to`; the length with its NUL.
     #[inline(always)]
     pub(crate) fn read_str<const N: usize>(self, to: &mut [u8; N]) -> Option<u16> {
-        // SAFETY: `to` has room for `N` bytes; the helper checks the source address and writes at most that many.
-        let length = unsafe { bpf_probe_read_kernel_str(to.as_mut_ptr().cast(), N as u32, self.0 as *const _) };
+        let length = self.copy_str(to) as i64;
         if length <= 0 || length > N as i64 { None } else { Some(length as u16) }
+    }
+
+    /// Copies a NUL-terminated string into `to`; the length with its NUL, at most `N`, or a negative errno.
+    #[inline(always)]
+    pub(crate) fn copy_str<const N: usize>(self, to: &mut [u8; N]) -> u64 {
+        // SAFETY: `to` has room for `N` bytes; the helper checks the source address and writes at most that many.
+        unsafe { bpf_probe_read_kernel_str(to.as_mut_ptr().cast(), N as u32, self.0 as *const _) as u64 }
     }
 }
 
@@ -113,6 +119,22 @@ pub(crate) fn read_user<const N: usize>(to: &mut [u8; N], length: u64, source: u
     let length = if length > N as u64 { N as u64 } else { length };
     // SAFETY: `length` is at most the size of `to`; the helper checks the user address and fails instead of faulting.
     unsafe { bpf_probe_read_user(to.as_mut_ptr().cast(), length as u32, source as *const _) == 0 }
+}
+
+/// All zeros, written word by word.
+///
+/// The compiler makes of an initialiser a call of `memset`, a loop over bytes of which the verifier follows every turn.
+#[inline(always)]
+pub(crate) fn zeroed<T: Copy>() -> T {
+    const { assert!(size_of::<T>() % 4 == 0 && align_of::<T>() >= 4, "written in words of four bytes") };
+    let mut value = core::mem::MaybeUninit::<T>::uninit();
+    let words = value.as_mut_ptr().cast::<u32>();
+    for index in 0..size_of::<T>() / 4 {
+        // SAFETY: within `value`, and aligned, as asserted above.
+        unsafe { words.add(index).write(opaque(0) as u32) };
+    }
+    // SAFETY: every byte was written; every `T` here is integers only.
+    unsafe { value.assume_init() }
 }
 
 /// The same value, of which the compiler knows nothing any more.
