@@ -28,7 +28,9 @@ pub(crate) fn write(path: &Path, spec: &Spec, kernel: &Kernel, nonce: &str) -> R
     tree.skeleton(spec.arch, nonce)?;
     tree.instructions(spec, kernel, nonce)?;
     for name in &spec.tools {
-        tree.tool(spec.arch, name, &format!("/usr/bin/{name}"))?;
+        // In its own folder: busybox has many of the names too, and is found first in any other.
+        let folder = if tools::is_for_root(spec.arch, name)? { "/usr/sbin" } else { "/usr/bin" };
+        tree.tool(spec.arch, name, &format!("{folder}/{name}"))?;
     }
     for program in &spec.programs {
         tree.program(program)?;

@@ -33,6 +33,11 @@ pub(crate) fn find(arch: Arch, name: &str) -> Result<Tool> {
     Ok(Tool { program, libraries })
 }
 
+/// The distribution has it in `sbin`.
+pub(crate) fn is_for_root(arch: Arch, name: &str) -> Result<bool> {
+    Ok(find(arch, name)?.program.parent().is_some_and(|folder| folder.ends_with("sbin")))
+}
+
 /// The libraries of a program that cannot be started here to tell them.
 fn closure(root: &Path, arch: Arch, program: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     let folders = ["lib", "usr/lib"].map(|folder| format!("{folder}/{}", arch.gnu()));
