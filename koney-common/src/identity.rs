@@ -65,6 +65,8 @@ pub const CANARY_TRAP: u32 = 0;
 
 /// One byte per slot answers "no" for nearly every open without a helper call: with 200,000 keys one slot in five is taken.
 pub const GATE_SLOTS: usize = 1 << 20;
+/// Slots of inode numbers. Other file systems count theirs alike: what gets through is asked for its device as well.
+pub const INODE_SLOTS: usize = 1 << 18;
 
 /// The one-entry array consulted first on every open.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +74,17 @@ pub const GATE_SLOTS: usize = 1 << 20;
 pub struct Gate {
     /// Not zero while the agent has arming requests under way.
     pub arming: u32,
+    /// Not zero once some thread has touched a trap on an overlay: only then `threads` is looked at.
+    pub decided: u32,
     /// Keeps what follows on cache lines that arming does not write.
-    pub padding: [u32; 15],
+    pub padding: [u32; 14],
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
     pub names: [u8; NAME_SLOTS],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.
     pub threads: [u64; THREAD_SLOTS],
+    /// Not zero: the inode number of some armed key falls into this slot. The first question of an open, for the number is the cheaper
+    /// half of a key: `s_dev` lies in another object.
+    pub inodes: [u8; INODE_SLOTS],
     /// Not zero: some armed key falls into this slot. Bytes, because setting a bit would take an
     /// atomic OR, which BPF has only since 5.12.
     pub slots: [u8; GATE_SLOTS],
@@ -100,13 +107,23 @@ impl TrapKey {
         let mixed = (self.inode ^ ((self.device as u64) << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed >> (64 - GATE_SLOTS.trailing_zeros())) as usize
     }
+
+    /// The gate's slot for the inode number alone, below [`INODE_SLOTS`].
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[expect(clippy::cast_possible_truncation, reason = "few bits are left")]
+    pub const fn inode_slot(&self) -> usize {
+        (self.inode.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - INODE_SLOTS.trailing_zeros())) as usize
+    }
 }
 
 const _: () = {
     assert!(size_of::<TrapKey>() == 16);
     assert!(size_of::<TrapEntry>() == 8);
     assert!(size_of::<ArmRequest>() == 64);
-    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + 8 * THREAD_SLOTS + GATE_SLOTS);
+    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + 8 * THREAD_SLOTS + INODE_SLOTS + GATE_SLOTS);
+    assert!(INODE_SLOTS.is_power_of_two() && GATE_SLOTS.is_power_of_two());
 };
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ offsets! {
     file_inode,
     /// `file.f_path`
     file_path,
+    /// `file.f_path.mnt`
+    file_mount,
+    /// `file.f_path.dentry`
+    file_dentry,
     /// `file.f_mode`
     file_mode,
     /// `file.f_flags`
@@ -176,6 +180,62 @@ pub struct Config {
     pub setxattr_dentry: u32,
     /// The same of the LSM hook `inode_setxattr`.
     pub lsm_setxattr_dentry: u32,
+    /// What every open reads of its `struct file`.
+    pub file: Extent,
+    /// What it reads of the `struct inode`.
+    pub inode: Extent,
+    /// What it reads of the `struct dentry`.
+    pub dentry: Extent,
+}
+
+/// Most words of eight bytes that are read at once of a `struct file`.
+pub const FILE_WORDS: usize = 6;
+/// Of a `struct inode`.
+pub const INODE_WORDS: usize = 4;
+/// Of a `struct dentry`.
+pub const DENTRY_WORDS: usize = 4;
+
+/// The part of a kernel object that holds some members: a kprobe program reads it with one call of a helper instead of one for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Extent {
+    /// Where it begins, a multiple of eight: what is aligned in the object is aligned in a copy.
+    pub start: u32,
+    /// Its length in bytes; 0 where the members lie too far apart and are read one by one.
+    pub length: u32,
+}
+
+impl Extent {
+    /// The part that holds these members, each an offset and a size, and is at most so many words long.
+    #[must_use]
+    pub fn of(members: &[(u16, u16)], words: usize) -> Self {
+        let start = members.iter().map(|(offset, _)| u32::from(*offset & !7)).min().unwrap_or(0);
+        let end = members.iter().map(|(offset, size)| u32::from(*offset) + u32::from(*size)).max().unwrap_or(0);
+        let absent = members.iter().any(|(offset, _)| *offset == ABSENT);
+        let length = end - start;
+        if absent || length as usize > words * 8 { Self::default() } else { Self { start, length } }
+    }
+}
+
+impl Offsets {
+    /// Of the `struct file`, what the check of an open reads.
+    #[must_use]
+    pub fn file_extent(&self) -> Extent {
+        Extent::of(&[(self.file_inode, 8), (self.file_mount, 8), (self.file_dentry, 8)], FILE_WORDS)
+    }
+
+    /// Of the `struct inode`.
+    #[must_use]
+    pub fn inode_extent(&self) -> Extent {
+        Extent::of(&[(self.inode_super_block, 8), (self.inode_number, 8)], INODE_WORDS)
+    }
+
+    /// Of the `struct dentry`.
+    #[must_use]
+    pub fn dentry_extent(&self) -> Extent {
+        let name = [(self.dentry_name_length, 4), (self.dentry_name, 8), (self.dentry_inline_name, 8)];
+        Extent::of(&[(self.dentry_inode, 8), name[0], name[1], name[2]], DENTRY_WORDS)
+    }
 }
 
 #[cfg(test)]
@@ -189,5 +249,19 @@ mod tests {
         assert!(offsets.absent().any(|name| name == "task_login_uid"));
         offsets.task_login_uid = 0;
         assert!(!offsets.absent().any(|name| name == "task_login_uid"), "offset 0 is an offset");
+    }
+
+    #[test]
+    fn an_extent_holds_its_members() {
+        assert_eq!(Extent::of(&[(40, 8), (64, 8)], 4), Extent { start: 40, length: 32 });
+        assert_eq!(Extent::of(&[(68, 4), (20, 4)], 10), Extent { start: 16, length: 56 });
+    }
+
+    #[test]
+    fn members_far_apart_or_absent_have_no_extent() {
+        assert_eq!(Extent::of(&[(0, 8), (32, 8)], 4), Extent::default());
+        assert_eq!(Extent::of(&[(0, 8), (ABSENT, 8)], 10), Extent::default());
+        let offsets = Offsets { file_inode: 32, file_mount: 16, ..Offsets::ABSENT };
+        assert_eq!(offsets.file_extent(), Extent::default());
     }
 }

@@ -2,9 +2,17 @@
 
 use koney_common::{
     Gate, TrapKey,
-    identity::GATE_SLOTS,
+    identity::{GATE_SLOTS, INODE_SLOTS},
     name::{NAME_SLOTS, THREAD_SLOTS, thread_slot},
 };
+
+/// Something is armed whose inode number falls into the same slot as the key's.
+#[inline(always)]
+pub(crate) fn inode(gate: *mut Gate, number: u64) -> bool {
+    let byte = inode_slot(gate, TrapKey::new(0, number));
+    // SAFETY: in bounds (`inode_slot`).
+    unsafe { *byte != 0 }
+}
 
 /// Something is armed in the key's slot.
 #[inline(always)]
@@ -44,12 +52,43 @@ pub(crate) fn arming(gate: *mut Gate) -> bool {
     requests != 0
 }
 
+/// Some thread has touched a trap on an overlay.
+#[inline(always)]
+pub(crate) fn decided(gate: *mut Gate) -> bool {
+    // SAFETY: `gate` is the map's only value.
+    let decided = unsafe { &raw const (*gate).decided };
+    // SAFETY: in bounds and aligned. Volatile: other processors write it.
+    let decided = unsafe { core::ptr::read_volatile(decided) };
+    decided != 0
+}
+
+/// Notes that.
+#[inline(always)]
+pub(crate) fn note_decided(gate: *mut Gate) {
+    // SAFETY: `gate` is the map's only value.
+    let decided = unsafe { &raw mut (*gate).decided };
+    // SAFETY: in bounds and aligned; every writer stores the same.
+    unsafe { core::ptr::write_volatile(decided, 1) };
+}
+
 /// From here on somebody looks at the key's slot.
 #[inline(always)]
 pub(crate) fn open(gate: *mut Gate, key: TrapKey) {
     let byte = slot(gate, key);
     // SAFETY: in bounds (`slot`), and a byte store is atomic by itself.
     unsafe { *byte = 1 };
+    let byte = inode_slot(gate, key);
+    // SAFETY: as above (`inode_slot`).
+    unsafe { *byte = 1 };
+}
+
+/// The byte of the key's inode number.
+#[inline(always)]
+fn inode_slot(gate: *mut Gate, key: TrapKey) -> *mut u8 {
+    // SAFETY: `gate` is the map's only value.
+    let inodes = unsafe { &raw mut (*gate).inodes }.cast::<u8>();
+    // SAFETY: masked to below the number of slots.
+    unsafe { inodes.add(key.inode_slot() & (INODE_SLOTS - 1)) }
 }
 
 /// The key's byte.

@@ -8,7 +8,7 @@ use koney_common::{
     ArmRequest, Gate, NameKey, Offsets, Record, Repeats, RepeatsKey, Slot, TrapEntry, TrapKey,
     counter::COUNTERS as COUNTER_SLOTS,
     name::{self, Candidate, CrowdKey, Decided, NegativeKey, Window},
-    offsets::Config,
+    offsets::{Config, Extent},
     record::{CANDIDATE_RING_BYTES, RING_BYTES},
     throttle::{self, REPEATS_ENTRIES},
 };
@@ -33,7 +33,12 @@ pub(crate) static CONFIG: Config = Config {
     lsm_setattr_dentry: 0,
     setxattr_dentry: 0,
     lsm_setxattr_dentry: 0,
+    file: NO_EXTENT,
+    inode: NO_EXTENT,
+    dentry: NO_EXTENT,
 };
+
+const NO_EXTENT: Extent = Extent { start: 0, length: 0 };
 
 /// The first question of every open.
 #[btf_map]

@@ -15,7 +15,7 @@ use crate::{
     kernel::{
         KernelPtr,
         file::{self, FMODE_NOACCOUNT},
-        object::{Object, Probed},
+        object::{Object, Part, Probed, Room},
         offset,
     },
     maps::{CANDIDATES, GATE, TRAPS},
@@ -32,30 +32,50 @@ const FMODE_EXEC: u32 = 0x20;
 #[inline(always)]
 pub(crate) fn is_of_interest<O: Object>(file: O) -> bool {
     let Some(gate) = GATE.get_ptr_mut(0) else { return false };
-    let Some(key) = file::inode(file).and_then(file::key) else { return false };
-    let Some(mode) = file.value::<u32>(offset!(file_mode)) else { return false };
-    let nested = mode & FMODE_NOACCOUNT != 0;
-    (!nested && is_named(gate, file)) || gate::key(gate, key) || gate::arming(gate) || (nested && overlay::pending(gate))
+    let Some(opened) = Opened::of(file) else { return false };
+    file::is_in_gate(gate, opened.inode) || is_named(gate, opened) || gate::arming(gate) || is_awaited(gate, file)
+}
+
+/// What the check reads of a `struct file`.
+#[derive(Clone, Copy)]
+struct Opened<O> {
+    inode: O,
+    dentry: O,
+    mount: O,
+}
+
+impl<O: Object> Opened<O> {
+    #[inline(always)]
+    fn of(file: O) -> Option<Self> {
+        // Its room is free again when the next object is read: the stacks of a program and of all that it calls are 512 bytes together.
+        let mut room = Room::uninit();
+        let file = file::opened(file, &mut room);
+        let mount = file.pointer(offset!(file_mount))?;
+        Some(Self { inode: file.pointer(offset!(file_inode))?, dentry: file.pointer(offset!(file_dentry))?, mount })
+    }
+}
+
+/// An overlay's own open, behind something that the thread was told about.
+#[inline(always)]
+fn is_awaited<O: Object>(gate: *mut Gate, file: O) -> bool {
+    overlay::pending(gate) && file.value::<u32>(offset!(file_mode)).is_some_and(|mode| mode & FMODE_NOACCOUNT != 0)
 }
 
 /// Some decoy's name falls into the slot of the file's name, or into that of the place where it is mounted.
 #[inline(always)]
-fn is_named<O: Object>(gate: *mut Gate, file: O) -> bool {
-    let Some(dentry) = file::dentry(file) else { return false };
-    if let Some(slot) = file::slot_of_name(dentry)
-        && gate::name(gate, slot)
-    {
+fn is_named<O: Object>(gate: *mut Gate, Opened { dentry, mount, .. }: Opened<O>) -> bool {
+    if has_name_in_gate(gate, dentry) {
         return true;
     }
-    let Some(mount) = file::mount(file) else { return false };
     let Some(root) = mount.pointer(offset!(vfsmount_root)) else { return false };
-    root.address() == dentry.address() && mountpoint_is_named(gate, mount.address(), dentry.address())
+    root.address() == dentry.address()
+        && candidate::mountpoint(mount.address(), dentry.address()).is_some_and(|place| has_name_in_gate(gate, Probed(place)))
 }
 
 #[inline(always)]
-fn mountpoint_is_named(gate: *mut Gate, mount: KernelPtr, dentry: KernelPtr) -> bool {
-    let place = candidate::mountpoint(mount, dentry);
-    place.and_then(|place| file::slot_of_name(Probed(place))).is_some_and(|slot| gate::name(gate, slot))
+fn has_name_in_gate<O: Object>(gate: *mut Gate, dentry: O) -> bool {
+    let mut room = Room::uninit();
+    file::slot_of_name(&file::entry(dentry, &mut room)).is_some_and(|slot| gate::name(gate, slot))
 }
 
 /// Looks more closely; 1 where there is a record. Global for the same reason as [`report::koney_tell`].

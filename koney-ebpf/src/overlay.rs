@@ -31,6 +31,9 @@ pub(crate) fn borrowed_credentials(task: KernelPtr) -> bool {
 /// The current thread has touched a trap on an overlay and the overlay's own open has not come yet. Cheap, and true too often.
 #[inline(always)]
 pub(crate) fn pending(gate: *mut Gate) -> bool {
+    if !gate::decided(gate) {
+        return false;
+    }
     let count = gate::threads(gate, thread());
     // SAFETY: in bounds and aligned (`gate::threads`).
     unsafe { *count != 0 }
@@ -47,7 +50,8 @@ pub(crate) fn decided(trap: u32) -> bool {
         return DECIDED_BY_THREAD.insert(thread, decided, BPF_ANY).is_ok();
     }
     if let Some(gate) = GATE.get_ptr_mut(0) {
-        count(gate, thread, 1);
+        gate::note_decided(gate);
+        add(gate::threads(gate, thread), 1);
     }
     true
 }
@@ -83,9 +87,4 @@ pub(crate) fn refresh(gate: *mut Gate, key: TrapKey, trap: u32) {
     if TRAPS.insert(key, entry, BPF_NOEXIST).is_ok() {
         gate::open(gate, key);
     }
-}
-
-#[inline(always)]
-fn count(gate: *mut Gate, thread: u32, by: i64) {
-    add(gate::threads(gate, thread), by);
 }

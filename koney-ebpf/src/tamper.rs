@@ -14,7 +14,7 @@ use crate::{
     gate,
     kernel::{
         KernelPtr, file,
-        object::{Object, Probed},
+        object::{Object, Part, Probed, Room},
         offset,
     },
     maps::{CANDIDATES, GATE, TRAPS},
@@ -35,8 +35,10 @@ pub(crate) const PART_OF_AN_OPEN: u8 = u8::MAX;
 #[inline(always)]
 pub(crate) fn is_of_interest<O: Object>(dentry: O) -> bool {
     let Some(gate) = GATE.get_ptr_mut(0) else { return false };
-    let key = dentry.follow(offset!(dentry_inode)).and_then(file::key);
-    key.is_some_and(|key| gate::key(gate, key)) || file::slot_of_name(dentry).is_some_and(|slot| gate::name(gate, slot))
+    let mut room = Room::uninit();
+    let entry = file::entry(dentry, &mut room);
+    entry.follow(offset!(dentry_inode)).is_some_and(|inode| file::is_in_gate(gate, inode))
+        || file::slot_of_name(&entry).is_some_and(|slot| gate::name(gate, slot))
 }
 
 /// What a change of attributes comes to; 0 for one that is not told.

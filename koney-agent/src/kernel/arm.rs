@@ -23,6 +23,7 @@ use super::{
     open::{self, OpenError, Stamp},
     pod::{Entry, Key, Request},
     root::Root,
+    slots::Slots,
 };
 
 /// The trap is not armed; the reason becomes its state and the agent tries again.
@@ -118,8 +119,7 @@ const ROOTS: usize = 4096;
 struct Traps {
     table: HashMap<MapData, Key, Entry>,
     keys: HashSet<TrapKey>,
-    /// Keys per gate slot: a slot is closed with its last key.
-    slots: BTreeMap<usize, usize>,
+    slots: Slots,
 }
 
 impl Armory {
@@ -129,7 +129,7 @@ impl Armory {
         table: HashMap<MapData, Key, Entry>,
         names: Names,
     ) -> Self {
-        let traps = Traps { table, keys: HashSet::new(), slots: BTreeMap::new() };
+        let traps = Traps { table, keys: HashSet::new(), slots: Slots::default() };
         Self { gate, requests: Mutex::new(requests), traps: Mutex::new(traps), names: Mutex::new(names), roots: Mutex::default() }
     }
 
@@ -188,8 +188,8 @@ impl Armory {
         // Nothing is overlooked while slots are closed and opened again.
         let _guard = self.gate.arming();
         let traps = lock(&self.traps);
-        for key in keys.iter().filter(|key| !traps.slots.contains_key(&key.slot())) {
-            self.gate.close(*key);
+        for key in keys {
+            traps.slots.close(&self.gate, *key);
         }
         for key in still() {
             self.gate.open(key);
@@ -207,7 +207,7 @@ impl Armory {
         let entered = answer.keys.iter().zip(answer.generations).zip(answer.holders).take(filled);
         for ((key, generation), _) in entered.filter(|(_, holder)| *holder != NO_TRAP) {
             if traps.keys.insert(*key) {
-                *traps.slots.entry(key.slot()).or_default() += 1;
+                traps.slots.add(*key);
             }
             self.gate.open(*key);
             keys.push(ArmedKey { key: *key, generation });
@@ -222,7 +222,7 @@ impl Armory {
         match traps.table.insert(Key(key), Entry(TrapEntry { trap, role: ROLE_OWN }), BPF_NOEXIST) {
             Ok(()) => {
                 if traps.keys.insert(key) {
-                    *traps.slots.entry(key.slot()).or_default() += 1;
+                    traps.slots.add(key);
                 }
                 self.gate.open(key);
                 Ok(())
@@ -267,12 +267,8 @@ impl Arm for Armory {
         if !traps.keys.remove(&key) {
             return;
         }
-        let slot = traps.slots.entry(key.slot()).or_default();
-        *slot = slot.saturating_sub(1);
-        if *slot == 0 {
-            traps.slots.remove(&key.slot());
-            self.gate.close(key);
-        }
+        traps.slots.remove(key);
+        traps.slots.close(&self.gate, key);
     }
 }
 

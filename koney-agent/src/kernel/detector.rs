@@ -96,7 +96,7 @@ impl Detector {
         let (layout, problems) = offsets::resolve(&btf);
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
-        let mut programs = Programs::load(layout, settings::read(options.throttle, &btf), options)?;
+        let mut programs = Programs::load(layout, settings::read(options.throttle, &btf, &layout), options)?;
         drop(btf);
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());

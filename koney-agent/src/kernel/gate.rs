@@ -38,14 +38,20 @@ impl Gate {
         ArmingGuard { gate: self }
     }
 
-    /// Lets opens of the key's slot through to the table.
+    /// Lets opens of the key's slots through to the table.
     pub(super) fn open(&self, key: TrapKey) {
         self.slot(key).store(1, Ordering::SeqCst);
+        self.inode_slot(key).store(1, Ordering::SeqCst);
     }
 
     /// Nothing is armed in the key's slot any more.
-    pub(super) fn close(&self, key: TrapKey) {
+    pub(super) fn close_key(&self, key: TrapKey) {
         self.slot(key).store(0, Ordering::SeqCst);
+    }
+
+    /// Nothing is armed in the slot of the key's inode number any more.
+    pub(super) fn close_inode(&self, key: TrapKey) {
+        self.inode_slot(key).store(0, Ordering::SeqCst);
     }
 
     /// Lets names of this slot through to the table of names, or no longer.
@@ -70,6 +76,15 @@ impl Gate {
         let slots = unsafe { &raw mut (*self.value.as_ptr()).slots }.cast::<u8>();
         // SAFETY: `TrapKey::slot` is below the number of slots.
         let byte = unsafe { slots.add(key.slot()) };
+        // SAFETY: initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU8::from_ptr(byte) }
+    }
+
+    fn inode_slot(&self, key: TrapKey) -> &AtomicU8 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let inodes = unsafe { &raw mut (*self.value.as_ptr()).inodes }.cast::<u8>();
+        // SAFETY: `TrapKey::inode_slot` is below the number of slots.
+        let byte = unsafe { inodes.add(key.inode_slot()) };
         // SAFETY: initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU8::from_ptr(byte) }
     }

@@ -28,6 +28,7 @@ mod repeats;
 mod ring;
 mod root;
 mod settings;
+mod slots;
 mod survey;
 mod sweep;
 mod workers;

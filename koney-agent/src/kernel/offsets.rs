@@ -31,6 +31,8 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
     let mut offsets = resolve!(btf, problems, {
         file_inode: "file", "f_inode", Pointer;
         file_path: "file", "f_path", Embedded;
+        file_mount: "file", "f_path"."mnt", Pointer;
+        file_dentry: "file", "f_path"."dentry", Pointer;
         file_mode: "file", "f_mode", Sized(4);
         file_flags: "file", "f_flags", Sized(4);
         path_mount: "path", "mnt", Pointer;
@@ -108,6 +110,8 @@ pub(super) fn require_identity(offsets: &Offsets) -> Result<(), KernelError> {
     let needed = [
         ("file.f_inode", offsets.file_inode),
         ("file.f_mode", offsets.file_mode),
+        ("file.f_path.mnt", offsets.file_mount),
+        ("file.f_path.dentry", offsets.file_dentry),
         ("inode.i_ino", offsets.inode_number),
         ("inode.i_sb", offsets.inode_super_block),
         ("super_block.s_dev", offsets.super_block_device),

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use koney_common::offsets::Config;
+use koney_common::{Offsets, offsets::Config};
 
 use super::btf::Btf;
 
 /// Reads `/proc` and `/sys`; the places of arguments come from the kernel's type information.
-pub(super) fn read(throttle: bool, btf: &Btf) -> Config {
+pub(super) fn read(throttle: bool, btf: &Btf, offsets: &Offsets) -> Config {
     let dentry = |function| btf.argument(function, "dentry").unwrap_or(0);
     Config {
         agent_pid_ns: pid_namespace(),
@@ -17,6 +17,9 @@ pub(super) fn read(throttle: bool, btf: &Btf) -> Config {
         lsm_setattr_dentry: dentry("bpf_lsm_inode_setattr"),
         setxattr_dentry: dentry("security_inode_setxattr"),
         lsm_setxattr_dentry: dentry("bpf_lsm_inode_setxattr"),
+        file: offsets.file_extent(),
+        inode: offsets.inode_extent(),
+        dentry: offsets.dentry_extent(),
     }
 }
 

@@ -1,8 +1,17 @@
 //! What the check of every open reads of a file, and the checks of tampering of a directory entry.
 
-use koney_common::{TrapKey, name::name_slot, offsets::ABSENT};
+use koney_common::{
+    Gate, TrapKey,
+    name::name_slot,
+    offsets::{DENTRY_WORDS, FILE_WORDS, INODE_WORDS},
+};
 
-use super::{KernelPtr, object::Object, offset};
+use super::{
+    KernelPtr, config,
+    object::{Object, Part, Room},
+    offset,
+};
+use crate::gate;
 
 /// An overlay opens the file behind the one that was asked for with this mode bit (`FMODE_NOACCOUNT`, `include/linux/fs.h`; set by
 /// `alloc_empty_file_noaccount`, since 6.5 by `alloc_empty_backing_file`, `fs/file_table.c`). No system call can set it. Seen on 5.10
@@ -18,40 +27,40 @@ pub(crate) fn key<O: Object>(inode: O) -> Option<TrapKey> {
     Some(TrapKey::new(super_block.value(offset!(super_block_device))?, inode.value(offset!(inode_number))?))
 }
 
-/// The inode of a `struct file`.
+/// Something is armed in the inode's slots of the gate. For the check of every open and every change.
 #[inline(always)]
-pub(crate) fn inode<O: Object>(file: O) -> Option<O> {
-    file.pointer(offset!(file_inode))
+pub(crate) fn is_in_gate<O: Object>(gate: *mut Gate, inode: O) -> bool {
+    let mut room = Room::<INODE_WORDS>::uninit();
+    let inode = inode.part(config!(inode), &mut room);
+    let Some(number) = inode.value::<u64>(offset!(inode_number)) else { return false };
+    if !gate::inode(gate, number) {
+        return false;
+    }
+    let Some(super_block) = inode.pointer(offset!(inode_super_block)) else { return false };
+    super_block.value(offset!(super_block_device)).is_some_and(|device| gate::key(gate, TrapKey::new(device, number)))
 }
 
-/// A member of the embedded `file.f_path`.
+/// What the check of an open reads of a `struct file`.
 #[inline(always)]
-fn in_path(member: u16) -> u16 {
-    let path = offset!(file_path);
-    if path == ABSENT || member == ABSENT { ABSENT } else { path + member }
+pub(crate) fn opened<O: Object>(file: O, room: &mut Room<FILE_WORDS>) -> O::Part<'_, FILE_WORDS> {
+    file.part(config!(file), room)
 }
 
-/// The directory entry of a `struct file`.
+/// What the checks read of a `struct dentry`.
 #[inline(always)]
-pub(crate) fn dentry<O: Object>(file: O) -> Option<O> {
-    file.pointer(in_path(offset!(path_dentry)))
-}
-
-/// The `struct vfsmount` of a `struct file`.
-#[inline(always)]
-pub(crate) fn mount<O: Object>(file: O) -> Option<O> {
-    file.pointer(in_path(offset!(path_mount)))
+pub(crate) fn entry<O: Object>(dentry: O, room: &mut Room<DENTRY_WORDS>) -> O::Part<'_, DENTRY_WORDS> {
+    dentry.part(config!(dentry), room)
 }
 
 /// The gate's slot for the entry's name.
 #[inline(always)]
-pub(crate) fn slot_of_name<O: Object>(dentry: O) -> Option<usize> {
-    let length: u32 = dentry.value(offset!(dentry_name_length))?;
+pub(crate) fn slot_of_name<P: Part>(entry: &P) -> Option<usize> {
+    let length: u32 = entry.value(offset!(dentry_name_length))?;
     let first: u64 = if length < u32::from(offset!(inline_name_size)) {
-        dentry.value(offset!(dentry_inline_name))?
+        entry.value(offset!(dentry_inline_name))?
     } else {
-        // Not in the dentry, and its address is a number to the verifier.
-        dentry.address().follow(offset!(dentry_name))?.read(0)?
+        // Not in the dentry.
+        entry.pointer(offset!(dentry_name))?.address().read(0)?
     };
     Some(name_slot(length, first))
 }
