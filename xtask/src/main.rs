@@ -3,6 +3,7 @@
 //! Each command first asks [`setup`] for what it needs, so a fresh machine and an old one take the same line.
 
 mod arch;
+mod at_once;
 mod cli;
 mod counts;
 mod cross;

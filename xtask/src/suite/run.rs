@@ -1,4 +1,4 @@
-//! Runs the evasion suite, one guest after another.
+//! Runs the evasion suite, guests side by side.
 
 use std::{
     fs,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     arch::Arch,
+    at_once,
     cli::{Attach, VmArgs},
     counts::Counts,
     ebpf,
@@ -56,9 +57,10 @@ pub(crate) fn evasion(args: &VmArgs) -> Result<u8> {
     let arch = args.arch.map_or_else(Arch::here, Ok)?;
     let guests = guests::select(args, arch)?;
     let plan = Plan::prepare(args, arch, &guests)?;
+    let booted = at_once::each(&guests, at_once::guests(), |guest| plan.boot(args, guest));
     let mut results = Vec::new();
-    for guest in &guests {
-        results.extend(plan.boot(args, guest)?);
+    for of_guest in booted {
+        results.extend(of_guest?);
     }
     report::write(&results)?;
     if narrow.record {
@@ -161,7 +163,7 @@ impl Plan {
             results.push(result);
         }
         if results.iter().any(|result| result.counts().failed > 0) {
-            ui::note(&format!("what the guest said: {}", log.display()));
+            ui::note(&format!("what {name} said: {}", log.display()));
         }
         Ok(results)
     }

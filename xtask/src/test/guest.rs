@@ -17,10 +17,12 @@ const END: &str = "koney-test-end:";
 
 /// Boots a kernel and runs every kernel test in it.
 pub(crate) fn run(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Row {
-    ui::step(&format!("kernel tests in {series}, {}", variant.name()));
+    let name = if variant == Variant::Default { series.to_owned() } else { format!("{series} {}", variant.name()) };
+    ui::step(&format!("kernel tests in {name}"));
     let mut programs = Programs::default();
     let verdict = vm::run(&spec(binaries, arch, series, variant), &mut |line| {
-        ui::line(line);
+        // Guests run side by side.
+        ui::line(&format!("{name}| {line}"));
         programs.feed(line);
     });
     let mut row = Row::new(series, variant.name());

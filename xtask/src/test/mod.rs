@@ -17,6 +17,7 @@ pub(crate) use self::{
 };
 use crate::{
     arch::Arch,
+    at_once,
     cli::{TestArgs, Variant},
     ebpf,
     exit::Exit,
@@ -43,8 +44,9 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     }
     match binaries {
         Some(binaries) if kernel_tests && !binaries.tests.is_empty() => {
-            for (series, variant) in rows {
-                report.push(guest::run(&binaries, arch, series, variant));
+            let run = |(series, variant): &(&str, Variant)| guest::run(&binaries, arch, series, *variant);
+            for row in at_once::each(&rows, at_once::guests(), run) {
+                report.push(row);
             }
         }
         Some(_) if kernel_tests && !rows.is_empty() => ui::note("there are no kernel tests"),
