@@ -92,8 +92,8 @@ pub struct Decided {
     pub start_time_ns: u64,
     /// The trap, or [`crate::identity::UNDECIDED_TRAP`].
     pub trap: u32,
-    /// Always zero.
-    pub padding: u32,
+    /// Not zero: its file is being copied up, and what the overlay opens next to write is the copy.
+    pub copying: u32,
 }
 
 impl NameKey {

@@ -40,6 +40,8 @@ offsets! {
     file_mode,
     /// `file.f_flags`
     file_flags,
+    /// `backing_file.user_path`, since 6.8
+    backing_file_user_path,
     /// `path.mnt`
     path_mount,
     /// `path.dentry`

@@ -55,10 +55,11 @@ impl<O: Object> Opened<O> {
     }
 }
 
-/// An overlay's own open, behind something that the thread was told about.
+/// What an overlay may open for a thread that has touched a trap: behind it, or to copy it up.
 #[inline(always)]
 fn is_awaited<O: Object>(gate: *mut Gate, file: O) -> bool {
-    overlay::pending(gate) && file.value::<u32>(offset!(file_mode)).is_some_and(|mode| mode & FMODE_NOACCOUNT != 0)
+    let bits = FMODE_NOACCOUNT | FMODE_WRITE;
+    overlay::pending(gate) && file.value::<u32>(offset!(file_mode)).is_some_and(|mode| mode & bits != 0)
 }
 
 /// Some decoy's name falls into the slot of the file's name, or into that of the place where it is mounted.
@@ -105,32 +106,47 @@ pub(crate) extern "C" fn koney_opened(file: u64) -> u64 {
     // carries that trap's number, and the agent goes by the key.
     let entry = unsafe { TRAPS.get(key) }.copied();
     let touch = match entry {
-        entry if nested => behind_an_overlay(gate, key, touch, entry),
+        entry if nested => behind_an_overlay(gate, file, key, touch, entry),
         Some(entry) => armed(touch, entry),
-        None => unarmed(key, touch),
+        None => unarmed(gate, key, touch),
     };
     touch.map_or(0, report::tell)
 }
 
-/// What the overlay opens itself: part of what was told already, unless the process asked for a file that is no trap.
+/// What an overlay opens for a process: part of the touch of the file that was asked for, unless that is no trap.
 #[inline(always)]
-fn behind_an_overlay(gate: *mut Gate, key: TrapKey, touch: Touch, entry: Option<TrapEntry>) -> Option<Touch> {
-    if let Some(before) = overlay::before() {
-        match entry {
-            Some(entry) if entry.trap != before => {}
-            Some(_) => {
-                count(Counter::Nested);
-                return None;
+fn behind_an_overlay(gate: *mut Gate, file: KernelPtr, key: TrapKey, touch: Touch, entry: Option<TrapEntry>) -> Option<Touch> {
+    if entry.is_none()
+        && let Some(trap) = overlay::take_copying()
+    {
+        overlay::refresh(gate, key, trap);
+        return None;
+    }
+    let asked = overlay::asked_for(file);
+    if asked != touch.inode
+        && let Some(asked) = file::key(Probed(asked))
+    {
+        // SAFETY: two integers; see `koney_opened`.
+        if let Some(TrapEntry { trap, .. }) = unsafe { TRAPS.get(asked) }.copied() {
+            if entry.is_none() {
+                overlay::refresh(gate, key, trap);
             }
-            None if before == UNDECIDED_TRAP => return None,
-            None => {
-                overlay::refresh(gate, key, before);
-                count(Counter::Nested);
-                return None;
-            }
+            count(Counter::Nested);
+            return None;
         }
     }
     entry.map(|entry| Touch { trap: entry.trap, ..touch })
+}
+
+/// What an overlay opens to copy a trap up to is watched from here on.
+#[inline(always)]
+fn is_copy(gate: *mut Gate, task: KernelPtr, key: TrapKey, operation: u8) -> bool {
+    if operation == operation::OPEN || !overlay::borrowed_credentials(task) {
+        return false;
+    }
+    let Some(trap) = overlay::take_copying() else { return false };
+    overlay::refresh(gate, key, trap);
+    true
 }
 
 #[inline(always)]
@@ -158,9 +174,12 @@ fn armed(touch: Touch, entry: TrapEntry) -> Option<Touch> {
 
 /// Not armed: a candidate by its name, or one that was found before and has another name now.
 #[inline(always)]
-fn unarmed(key: TrapKey, touch: Touch) -> Option<Touch> {
+fn unarmed(gate: *mut Gate, key: TrapKey, touch: Touch) -> Option<Touch> {
     // SAFETY: takes no argument and reads no memory.
     let task = KernelPtr(unsafe { bpf_get_current_task() });
+    if is_copy(gate, task, key, touch.operation) {
+        return None;
+    }
     // SAFETY: two integers, which are not looked at.
     let known = unsafe { CANDIDATES.get(key) }.is_some();
     if !known && (!is_exactly_named(touch.spot) || overlay::is_its_own(task)) {

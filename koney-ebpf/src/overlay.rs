@@ -1,10 +1,11 @@
 //! What an overlay does behind a file that was asked for: opens, copies and changes of its own, told from what a process does.
 //!
-//! Told apart by who does it, never by time: the overlay's nested open carries a mode bit, and everything else it does runs under the
-//! credentials of whoever mounted it (`fs/overlayfs/util.c`, `ovl_override_creds`).
+//! Told apart by who does it and for which file, never by time: the overlay's nested open carries a mode bit and leads to the file that was
+//! asked for, and everything else it does runs under the credentials of whoever mounted it (`fs/overlayfs/util.c`,
+//! `ovl_override_creds`). What it copies up it announces (`security_inode_copy_up`, called by `fs/overlayfs/copy_up.c`).
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task};
-use koney_common::{Gate, TrapEntry, TrapKey, identity::ROLE_BACKING, name::Decided};
+use koney_common::{Gate, TrapEntry, TrapKey, identity::ROLE_BACKING, name::Decided, offsets::ABSENT};
 
 use crate::{
     counters::add,
@@ -44,8 +45,19 @@ pub(crate) fn pending(gate: *mut Gate) -> bool {
 /// No room is no harm: what follows is then told too.
 #[inline(never)]
 pub(crate) fn decided(trap: u32) -> bool {
+    note(trap, 0)
+}
+
+/// Notes that the file of a trap is being copied up by the current thread.
+#[inline(never)]
+pub(crate) fn copying(trap: u32) -> bool {
+    note(trap, 1)
+}
+
+#[inline(always)]
+fn note(trap: u32, copying: u32) -> bool {
     let thread = thread();
-    let decided = Decided { start_time_ns: start_time(), trap, padding: 0 };
+    let decided = Decided { start_time_ns: start_time(), trap, copying };
     if DECIDED_BY_THREAD.insert(thread, decided, BPF_NOEXIST).is_err() {
         return DECIDED_BY_THREAD.insert(thread, decided, BPF_ANY).is_ok();
     }
@@ -54,6 +66,19 @@ pub(crate) fn decided(trap: u32) -> bool {
         add(gate::threads(gate, thread), 1);
     }
     true
+}
+
+/// The trap whose file the current thread is copying up, once: what is opened next to write is the copy.
+#[inline(always)]
+pub(crate) fn take_copying() -> Option<u32> {
+    let decided = DECIDED_BY_THREAD.get_ptr_mut(thread())?;
+    // SAFETY: the entry of an LRU map is never freed; one that goes to another thread meanwhile has another start time.
+    let decided = unsafe { &mut *decided };
+    if decided.copying == 0 || decided.start_time_ns != start_time() {
+        return None;
+    }
+    decided.copying = 0;
+    Some(decided.trap)
 }
 
 /// What the current thread has touched on an overlay before.
@@ -77,6 +102,20 @@ fn start_time() -> u64 {
 #[inline(always)]
 pub(crate) fn is_its_own(task: KernelPtr) -> bool {
     borrowed_credentials(task) && before().is_some()
+}
+
+/// The file that a process asked for, where an overlay opened another one for it; null where it asked for none.
+///
+/// Since 6.8 the file that the overlay opens has the path that was asked for behind it (`struct backing_file`, `fs/file_table.c`); before, that
+/// path is its own, and only its inode is the other's (`open_with_fake_path`, `fs/open.c`).
+#[inline(always)]
+pub(crate) fn asked_for(file: KernelPtr) -> KernelPtr {
+    let dentry = if offset!(backing_file_user_path) == ABSENT {
+        file.next(offset!(file_dentry))
+    } else {
+        KernelPtr(file.0 + u64::from(offset!(backing_file_user_path))).next(offset!(path_dentry))
+    };
+    dentry.next(offset!(dentry_inode))
 }
 
 /// The file behind a trap is another one now (copied up): it is watched from here on.

@@ -73,6 +73,28 @@ pub(crate) fn truncated_by_open(dentry: KernelPtr) {
     }
 }
 
+/// An overlay copies the entry's file up: what it opens next to write is the copy, and the trap's where the file is.
+#[inline(always)]
+pub(crate) fn copied_up(dentry: KernelPtr) {
+    let Some(inode) = dentry.follow(offset!(dentry_inode)) else { return };
+    let Some(key) = file::key(Probed(inode)) else { return };
+    // SAFETY: two integers; see `open::koney_opened`.
+    match unsafe { TRAPS.get(key) }.copied() {
+        Some(entry) if entry.role != ROLE_BACKING => {
+            let _noted = overlay::copying(entry.trap);
+        }
+        // A copy of a trap that came to nothing.
+        _ => drop(overlay::take_copying()),
+    }
+}
+
+/// A copy is of interest for a file that is, and for a thread that was copying one.
+#[inline(always)]
+pub(crate) fn is_copy_of_interest<O: Object>(dentry: O) -> bool {
+    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    overlay::pending(gate) || is_of_interest(dentry)
+}
+
 /// The entry's file is changed; 1 where there is a record. Global for the same reason as [`report::koney_tell`].
 #[unsafe(no_mangle)]
 #[inline(never)]

@@ -97,8 +97,15 @@ mod tests {
     use koney_common::Offsets;
 
     /// What the check itself takes, and no field of an alert.
-    const IDENTITY: [&str; 6] =
-        ["file_mode", "file_mount", "file_dentry", "inode_number", "inode_super_block", "super_block_device"];
+    const IDENTITY: [&str; 7] = [
+        "file_mode",
+        "file_mount",
+        "file_dentry",
+        "backing_file_user_path",
+        "inode_number",
+        "inode_super_block",
+        "super_block_device",
+    ];
 
     #[test]
     fn every_member_has_its_cost_and_every_cost_its_member() {

@@ -23,6 +23,8 @@ pub enum Hook {
     Setattr,
     /// An extended attribute is set.
     Setxattr,
+    /// An overlay copies a file up.
+    CopyUp,
 }
 
 /// A hook whose program is not attached, and why.
@@ -36,8 +38,8 @@ pub struct HookFailure {
 
 impl Hook {
     /// Those besides [`Self::FileOpen`].
-    pub const CHANGES: [Self; 7] =
-        [Self::Unlink, Self::RenameFrom, Self::RenameTo, Self::Link, Self::Symlink, Self::Setattr, Self::Setxattr];
+    pub const CHANGES: [Self; 8] =
+        [Self::Unlink, Self::RenameFrom, Self::RenameTo, Self::Link, Self::Symlink, Self::Setattr, Self::Setxattr, Self::CopyUp];
 
     /// Name in logs and reports.
     #[must_use]
@@ -51,6 +53,7 @@ impl Hook {
             Self::Symlink => "symlink",
             Self::Setattr => "setattr",
             Self::Setxattr => "setxattr",
+            Self::CopyUp => "copy_up",
         }
     }
 
@@ -66,6 +69,7 @@ impl Hook {
             Self::Symlink => "putting a symbolic link in a decoy's place",
             Self::Setattr => "changing a decoy's mode, owner or size",
             Self::Setxattr => "setting a decoy's extended attributes",
+            Self::CopyUp => "reading a decoy's copy behind an overlay's back before it was looked at again",
         }
     }
 
@@ -83,6 +87,7 @@ impl Hook {
             Self::Symlink => "inode_symlink",
             Self::Setattr => "inode_setattr",
             Self::Setxattr => "inode_setxattr",
+            Self::CopyUp => "inode_copy_up",
         }
     }
 

@@ -92,6 +92,8 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
         node_name: "kernfs_node", "name", Pointer;
         node_id: "kernfs_node", "id", Sized(8);
     });
+    // Before 6.8 the file's own path is the one that was asked for (`include/linux/fs.h`, `file_user_path`).
+    offsets.backing_file_user_path = btf.member("backing_file", &["user_path"], Embedded).unwrap_or(ABSENT);
     offsets.upid_size = keep(btf.size_of("upid"), &mut problems);
     offsets.css_set_memory_css = keep(memory_css(btf), &mut problems);
     // The name inside a dentry is called differently since 6.15 (`include/linux/dcache.h`).

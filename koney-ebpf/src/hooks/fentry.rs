@@ -4,7 +4,7 @@
 use aya_ebpf::{EbpfContext as _, macros::fentry, programs::FEntryContext};
 use koney_common::record::operation;
 
-use super::{Arguments, attributes, changed, file_open, linked, placed, rename_from, rename_to};
+use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed, rename_from, rename_to};
 use crate::kernel::{argument_word, config, object::Typed};
 
 impl Arguments for FEntryContext {
@@ -83,5 +83,12 @@ pub(crate) fn fentry_setxattr(ctx: FEntryContext) -> i32 {
     } else {
         changed(&ctx, 1, operation::SETXATTR);
     }
+    0
+}
+
+/// `int security_inode_copy_up(struct dentry *src, struct cred **new)`.
+#[fentry(function = "security_inode_copy_up")]
+pub(crate) fn fentry_copy_up(ctx: FEntryContext) -> i32 {
+    copied_up(&ctx);
     0
 }

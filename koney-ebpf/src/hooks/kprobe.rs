@@ -4,7 +4,7 @@
 use aya_ebpf::{macros::kprobe, programs::ProbeContext};
 use koney_common::record::operation;
 
-use super::{Arguments, attributes, changed, file_open, linked, placed, rename_from, rename_to};
+use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed, rename_from, rename_to};
 use crate::kernel::{KernelPtr, config, object::Probed};
 
 impl Arguments for ProbeContext {
@@ -76,5 +76,12 @@ pub(crate) fn kprobe_setxattr(ctx: ProbeContext) -> u32 {
     } else {
         changed(&ctx, 1, operation::SETXATTR);
     }
+    0
+}
+
+/// `int security_inode_copy_up(struct dentry *src, struct cred **new)`.
+#[kprobe]
+pub(crate) fn kprobe_copy_up(ctx: ProbeContext) -> u32 {
+    copied_up(&ctx);
     0
 }

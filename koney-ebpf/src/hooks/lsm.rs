@@ -4,7 +4,7 @@
 use aya_ebpf::{EbpfContext as _, macros::lsm, programs::LsmContext};
 use koney_common::record::operation;
 
-use super::{Arguments, attributes, changed, file_open, linked, placed};
+use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed};
 use crate::kernel::{argument_word, config, object::Typed};
 
 impl Arguments for LsmContext {
@@ -83,5 +83,12 @@ pub(crate) fn lsm_setxattr(ctx: LsmContext) -> i32 {
     } else {
         changed(&ctx, 1, operation::SETXATTR);
     }
+    0
+}
+
+/// `int inode_copy_up(struct dentry *src, struct cred **new)`.
+#[lsm(hook = "inode_copy_up")]
+pub(crate) fn lsm_copy_up(ctx: LsmContext) -> i32 {
+    copied_up(&ctx);
     0
 }

@@ -92,5 +92,13 @@ fn attributes<A: Arguments>(arguments: &A, index: usize) {
     }
 }
 
+/// The file of the entry that is argument 0 is copied up.
+#[inline(always)]
+fn copied_up<A: Arguments>(arguments: &A) {
+    if arguments.object(0).is_some_and(tamper::is_copy_of_interest) {
+        tamper::copied_up(KernelPtr(arguments.word(0)));
+    }
+}
+
 /// `RENAME_EXCHANGE`, `include/uapi/linux/fs.h`.
 const RENAME_EXCHANGE: u64 = 1 << 1;

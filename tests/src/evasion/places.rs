@@ -21,6 +21,7 @@ pub(super) const ALL: &[Scenario] = &[
     E28,
     E28.by_crun("E28-crun"),
     Scenario::new("E41", "new user, mount and pid namespaces inside the container", play!(e41)),
+    Scenario::new("E63", "what a thread opens and changes after it touched a decoy is none", play!(e63)),
     Scenario::new("E49", "a sidecar that is not selected opens a shared decoy before it is armed", play!(e49)),
     Scenario::new("E50", "5,000 files of the decoy's name, made and read in a container that is not selected", play!(e50)),
     E52,
@@ -100,6 +101,40 @@ async fn e41(t: &mut Trial) -> Result<()> {
     let parent = t.inside(&pod, &["unshare", "user", "mount", "pid", "--", "child", "--", "read", TOKEN]).await?;
     t.expect("namespaces of its own", [trap.open().by_identity().whoever().from(Some(&pod.id)).gone()]).await;
     parent.end().await
+}
+
+async fn e63(t: &mut Trial) -> Result<()> {
+    let image = t.baited("after")?;
+    for other in ["/etc/read", "/etc/changed", "/etc/moved"] {
+        image.put(other, "nothing to see")?;
+    }
+    let (pod, sidecar) = (t.start(Setup::of(&image)).await?, t.start(Setup::of(&image)).await?);
+    let trap = t.armed(&pod.place(), TOKEN).await;
+    let words = [
+        "read",
+        TOKEN,
+        "--",
+        "read",
+        "/etc/read",
+        "--",
+        "chmod",
+        "/etc/changed",
+        "0o640",
+        "--",
+        "rename",
+        "/etc/moved",
+        "/etc/away",
+    ];
+    let busy = t.inside(&pod, &words).await?;
+    t.expect("the decoy", [trap.open().by_identity().by(&busy)]).await;
+    for other in ["/etc/read", "/etc/changed", "/etc/moved"] {
+        t.inside(&sidecar, &["read", other]).await?.end().await?;
+    }
+    for other in ["etc/changed", "etc/away"] {
+        t.host(&["read", &text(pod.upper().join(other))]).await?.end().await?;
+    }
+    t.quiet("other files of the image, by anyone").await;
+    Ok(())
 }
 
 async fn e49(t: &mut Trial) -> Result<()> {

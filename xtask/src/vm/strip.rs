@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result};
@@ -13,6 +14,9 @@ use crate::{arch::Arch, process, workspace};
 
 /// Files below this size are not worth the time.
 const LIMIT: u64 = 8 << 20;
+
+/// Guests that start side by side ask for the same programs.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The file to put into a guest for `source`: itself, or a copy that is kept for the next run.
 pub(crate) fn stripped(source: &Path) -> Result<PathBuf> {
@@ -23,6 +27,7 @@ pub(crate) fn stripped(source: &Path) -> Result<PathBuf> {
     let name = source.file_name().context("a program has a name")?.to_string_lossy();
     let folder = workspace::target().join("vm/stripped");
     let copy = folder.join(format!("{name}.{}-{}-{}", meta.ino(), meta.mtime(), meta.mtime_nsec()));
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if copy.exists() {
         return Ok(copy);
     }
