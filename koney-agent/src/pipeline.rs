@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use crate::{
     cluster::manifests::{FolderError, Watcher},
-    kernel::{Choice, Detection, KernelError, Options, fanotify},
+    kernel::{Choice, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::Host,
@@ -77,6 +77,10 @@ struct Shared {
     look: Notify,
     /// A look is over.
     looked: Notify,
+    /// Descriptors that were open when their file was armed for the first time, still to be told.
+    holders: Mutex<Vec<Holder>>,
+    /// There are some.
+    found: Notify,
     sinks: SinkSet,
     host: Host,
 }
@@ -85,6 +89,25 @@ impl Shared {
     /// A panic while holding the lock has left at worst a trap to be settled again.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holders(&self) -> Vec<Holder> {
+        std::mem::take(&mut *self.holders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks for descriptors of the files, in a thread of its own.
+    fn search(self: &Arc<Self>, files: Vec<Fresh>) {
+        let shared = Arc::clone(self);
+        let search = move || {
+            let holders = held::holders(&files);
+            if !holders.is_empty() {
+                shared.holders.lock().unwrap_or_else(PoisonError::into_inner).extend(holders);
+                shared.found.notify_one();
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("koney-held".to_owned()).spawn(search) {
+            warn!(%error, "no thread to look for descriptors of decoys that are older than the agent; use lsof");
+        }
     }
 }
 
@@ -97,6 +120,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         table: Mutex::default(),
         look: Notify::new(),
         looked: Notify::new(),
+        holders: Mutex::default(),
+        found: Notify::new(),
         sinks,
         host: Host::read(config.node_name),
     });
@@ -135,6 +160,9 @@ async fn detect(shared: Arc<Shared>, detection: Detection, attach: Choice, stopp
             let stream = Stream::new(Arc::clone(&shared), detector.report().method.name());
             records::run(shared, stream, detector, rings, attach, stopped).await;
         }
-        Detection::Fanotify(detector) => events::run(Stream::new(shared, fanotify::NAME), *detector, stopped).await,
+        Detection::Fanotify(detector) => {
+            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME);
+            events::run(shared, stream, *detector, stopped).await;
+        }
     }
 }

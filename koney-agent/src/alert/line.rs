@@ -34,7 +34,7 @@ struct Line<'a> {
 struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_path: Option<&'a str>,
-    /// Koney knows accesses only: a change names itself.
+    /// Koney knows accesses only: anything else names itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<&'static str>,
 }
@@ -77,7 +77,7 @@ impl<'a> Line<'a> {
                     Trap::FilesystemHoneytoken { file_path } => Some(file_path),
                     Trap::Unknown => None,
                 },
-                operation: alert.operation.is_tampering().then(|| alert.operation.name()),
+                operation: alert.operation.is_beyond_access().then(|| alert.operation.name()),
             },
             pod: match &alert.owner {
                 Owner::Container(container) => Some(Pod {

@@ -264,6 +264,12 @@ impl Operation {
         }
     }
 
+    /// What Koney, which knows accesses only, has no alert for.
+    #[must_use]
+    pub const fn is_beyond_access(self) -> bool {
+        self.is_tampering() || matches!(self, Self::Denied | Self::Held)
+    }
+
     /// A change of the decoy, not an access to what it holds.
     #[must_use]
     pub const fn is_tampering(self) -> bool {

@@ -35,6 +35,13 @@ pub struct Stamp {
     changed: (i64, u64),
 }
 
+impl Stamp {
+    /// Device and inode, as `stat` has them.
+    pub(super) const fn file(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+}
+
 /// A regular file, found and not opened.
 #[derive(Debug)]
 pub(super) struct Found {

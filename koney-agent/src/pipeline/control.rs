@@ -90,7 +90,7 @@ impl Control {
 
     fn settle(&mut self, number: u64, outcomes: Vec<(Job, Outcome)>) {
         self.round = None;
-        let now = {
+        let (now, fresh) = {
             let mut table = self.shared.table();
             for (job, outcome) in outcomes {
                 if let Some(key) = self.pool.root(job.root) {
@@ -99,8 +99,11 @@ impl Control {
                 table.settle(&job, outcome);
             }
             table.end_round(number);
-            table.armed_of()
+            (table.armed_of(), table.fresh())
         };
+        if !fresh.is_empty() {
+            self.shared.search(fresh);
+        }
         self.disarm();
         self.name();
         self.shared.looked.notify_one();

@@ -1,6 +1,6 @@
 //! With the stream where fanotify keeps watch: from its events to the sinks, and the watch over it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -9,6 +9,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
+    Shared,
     gaps::Gaps,
     records::{CANARY, COUNT},
     stream::Stream,
@@ -24,7 +25,7 @@ use crate::{
 /// Between two touches of a canary that is not seen.
 const BLIND_RETRY: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(mut stream: Stream, mut detector: Detector, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: Detector, mut stopping: watch::Receiver<bool>) {
     let mut health = Health::default();
     let mut count = interval(COUNT);
     let mut canary = interval(CANARY);
@@ -53,6 +54,12 @@ pub(super) async fn run(mut stream: Stream, mut detector: Detector, mut stopping
             _ = canary.tick() => {
                 health.touch(&mut detector);
                 Ok(())
+            }
+            () = shared.found.notified() => {
+                let holders = shared.holders();
+                let drained = detector.drain(|access| stream.event(access));
+                stream.held(&holders);
+                drained
             }
             read = detector.next(|access| stream.event(access)) => read,
         };

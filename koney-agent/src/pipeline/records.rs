@@ -16,6 +16,9 @@ pub(super) const COUNT: Duration = Duration::from_secs(1);
 /// Between two touches of the canary.
 pub(super) const CANARY: Duration = Duration::from_secs(30);
 
+/// Rounds of reading before descriptors that were found are told: a flood must not hold them up for ever.
+const DRAINS: u32 = 64;
+
 pub(super) async fn run(
     shared: Arc<Shared>,
     mut stream: Stream,
@@ -48,6 +51,15 @@ pub(super) async fn run(
                 stream.decide(false);
                 watch.unrecorded(&mut stream);
                 watch.inform(&mut stream);
+            }
+            () = shared.found.notified() => {
+                let holders = shared.holders();
+                for _ in 0..DRAINS {
+                    if !watch.take(&mut stream) {
+                        break;
+                    }
+                }
+                stream.held(&holders);
             }
             readable = watch.readable() => {
                 if let Err(error) = readable {

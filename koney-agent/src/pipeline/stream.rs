@@ -13,8 +13,8 @@ use super::{
 use crate::{
     alert::{self, Alert, Gap},
     event::{Check, Observation, Operation, PathKind, decode},
-    kernel::{fanotify::Access, is_canary, is_undecided},
-    trap::{Accessor, Decided, Hit, Judgement, Undecided},
+    kernel::{Holder, fanotify::Access, is_canary, is_undecided},
+    trap::{Accessor, Decided, Held, Hit, Judgement, Undecided},
     workload::{Clock, Completer},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Stream {
     /// What further processes did.
     pub(super) crowds: Crowds,
     undecided: Undecided,
+    held: Held,
     /// Files that only have a decoy's name, for the kernel to know.
     verdicts: Vec<Verdict>,
     undecodable: u64,
@@ -55,6 +56,7 @@ impl Stream {
             bursts: Bursts::default(),
             crowds: Crowds::default(),
             undecided: Undecided::default(),
+            held: Held::default(),
             verdicts: Vec::new(),
             undecodable: 0,
             stale: 0,
@@ -94,6 +96,19 @@ impl Stream {
             }
         }
         false
+    }
+
+    /// Descriptors that were found open. What had come before the search ended must have been read.
+    pub(super) fn held(&mut self, holders: &[Holder]) {
+        let now = Clock.boot_ns();
+        // The alerts' ids are made of the time: no two share it.
+        for (holder, boot_ns) in holders.iter().zip(now..) {
+            if self.held.is_told(holder) {
+                continue;
+            }
+            let subject = self.completer.describe(Some(holder.pid));
+            self.access(Held::observation(holder, boot_ns, subject));
+        }
     }
 
     /// What was kept in few words because the ring was full.
@@ -174,6 +189,7 @@ impl Stream {
             self.shared.look.notify_one();
         }
         self.completer.complete(&mut seen.subject);
+        self.held.note(&seen);
         let alert = |hit| Arc::new(alert::of_hit(&seen, hit, &self.shared.host, Clock, self.detector));
         let alerts: Vec<_> = hits.iter().map(alert).collect();
         self.deliver(&alerts);

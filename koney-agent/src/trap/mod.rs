@@ -1,5 +1,6 @@
 //! From policies to an arming plan, and from an observation to the traps it hit. Knows nothing of sinks or HTTP.
 
+mod held;
 mod keys;
 mod owner;
 mod place;
@@ -11,6 +12,7 @@ mod undecided;
 #[cfg(test)]
 mod undecided_tests;
 
+pub use held::Held;
 pub use place::{Accessor, ContainerPlace, Place};
 pub use state::State;
 pub use table::{Hit, Table, Wanted};

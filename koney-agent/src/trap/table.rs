@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     event::{Observation, Operation},
-    kernel::{ArmedKey, Job, Outcome, Root},
+    kernel::{ArmedKey, Fresh, Job, Outcome, Root},
 };
 
 /// Strangers remembered.
@@ -65,6 +65,8 @@ pub struct Table {
     strangers: BTreeSet<(TrapKey, Option<u32>)>,
     /// The kernel's keys of root directories.
     roots: HashMap<Root, TrapKey>,
+    /// Files that are watched for the first time: who has them open already is asked once.
+    fresh: Vec<Fresh>,
     /// Looks at all decoys that were begun, and those that are over.
     rounds: (u64, u64),
 }
@@ -180,6 +182,11 @@ impl Table {
             Ok(_) => State::Armed,
             Err(error) => State::of(error),
         };
+        // One that was missing before was made, and is held, under the programs' eyes.
+        if let (State::Pending, Ok(armed)) = (&trap.state, &outcome) {
+            let first = armed.keys.first().map(|first| Fresh { trap: trap.number, key: first.key, stamp: armed.stamp });
+            self.fresh.extend(first);
+        }
         if trap.state != state {
             report(&at, &trap.policies, &state);
             trap.state = state;
@@ -198,6 +205,11 @@ impl Table {
             Err(_) => Vec::new(),
         };
         self.release(&at, dropped);
+    }
+
+    /// Files that are watched for the first time since the last call.
+    pub fn fresh(&mut self) -> Vec<Fresh> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Keys that were let go of and that nobody holds now: to be disarmed.

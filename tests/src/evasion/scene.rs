@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::{Context as _, Result};
 use koney_agent::{
     event::{Check, Observation, Operation, PathKind, decode},
-    kernel::{Choice, Counts, Detection, Method, Options, Ring, Root, fanotify, is_canary, is_undecided},
-    trap::{self, Accessor, ContainerPlace, Decided, Hit, Judgement, Table, Undecided, Wanted},
-    workload::Completer,
+    kernel::{Choice, Counts, Detection, Holder, Method, Options, Ring, Root, fanotify, held::holders, is_canary, is_undecided},
+    trap::{self, Accessor, ContainerPlace, Decided, Held, Hit, Judgement, Table, Undecided, Wanted},
+    workload::{Clock, Completer},
 };
 use koney_common::{RepeatsKey, TrapKey, name::CrowdKey};
 
@@ -25,6 +25,8 @@ pub struct Scene {
     wanted: Vec<(String, Place, String)>,
     firsts: BTreeMap<RepeatsKey, Vec<Told>>,
     completer: Completer,
+    held: Held,
+    holders: Vec<Holder>,
     latest: BTreeMap<u32, Vec<Told>>,
     folded: BTreeMap<CrowdKey, u64>,
 }
@@ -51,6 +53,8 @@ impl Scene {
             wanted: Vec::new(),
             firsts: BTreeMap::new(),
             completer: Completer::default(),
+            held: Held::default(),
+            holders: Vec::new(),
             latest: BTreeMap::new(),
             folded: BTreeMap::new(),
         })
@@ -94,6 +98,7 @@ impl Scene {
             self.table.settle(&job, outcome);
         }
         self.table.end_round(round);
+        self.holders.extend(holders(&self.table.fresh()));
         self.disarm();
         self.name();
     }
@@ -123,9 +128,22 @@ impl Scene {
                 told.extend(self.decided(&decided));
             }
         }
+        told.extend(self.holding());
         told.extend(self.repeated());
         told.extend(self.crowds());
         self.disarm();
+        told
+    }
+
+    /// Descriptors that were open before, after all that the hooks have told.
+    fn holding(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        for holder in std::mem::take(&mut self.holders) {
+            if !self.held.is_told(&holder) {
+                let seen = Held::observation(&holder, Clock.boot_ns(), self.completer.describe(Some(holder.pid)));
+                told.extend(self.judge(&seen));
+            }
+        }
         told
     }
 
@@ -155,6 +173,7 @@ impl Scene {
     }
 
     fn hit(&mut self, seen: &Observation, hits: &[Hit]) -> Vec<Told> {
+        self.held.note(seen);
         let told: Vec<_> = hits.iter().map(|hit| Told::of(seen, hit)).collect();
         self.firsts.insert(repeats(seen), told.clone());
         self.latest.insert(seen.trap, told.clone());

@@ -63,7 +63,7 @@ impl Trap {
             cwd: None,
             optional: false,
             gone: false,
-            fanotify: ["open", "write", "exec"].contains(&operation),
+            fanotify: ["open", "write", "exec", "held"].contains(&operation),
         }
     }
 }
@@ -171,12 +171,14 @@ impl Want {
         self
     }
 
-    /// What is left of it where fanotify keeps watch: opens of marked files, whatever they were for.
+    /// What is left of it where fanotify keeps watch: opens of marked files, whatever they were for, and older descriptors.
     pub(super) fn in_fanotify(mut self) -> Option<Self> {
         if !self.fanotify {
             return None;
         }
-        self.operations = vec!["open"];
+        if self.operations != ["held"] {
+            self.operations = vec!["open"];
+        }
         self.check = Some("identity");
         if self.gone {
             self = self.bare();

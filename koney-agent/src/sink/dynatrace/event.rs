@@ -63,7 +63,7 @@ impl Event {
         self.text("koney.trap_type", alert.trap.koney_type());
         if let Trap::FilesystemHoneytoken { file_path } = &alert.trap {
             self.text("koney.metadata.file_path", file_path);
-            if alert.operation.is_tampering() {
+            if alert.operation.is_beyond_access() {
                 self.text("koney.metadata.operation", alert.operation.name());
             }
         }
