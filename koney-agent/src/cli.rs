@@ -9,10 +9,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use koney_agent::{
     cluster::DEFAULT_NAMESPACE,
     doctor::Request,
-    kernel::{Choice, Options},
+    kernel::{Choice, Options, pins},
     pipeline::Config,
 };
 use tracing::level_filters::LevelFilter;
+
+/// Instead of a folder: the programs end with the agent.
+const NO_PINS: &str = "none";
 
 /// Notices in the kernel that someone touched a honeytoken, says who it was, and delivers the alert.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub(crate) enum Command {
     /// Exits 0 where detection is possible in full, 1 where it is possible but degraded, 69 where it is not possible, and 77 where it
     /// is privilege that lacks.
     Doctor(Doctor),
+    /// Remove everything that agents have left in the kernel to keep watch while none runs. Stop the agent first.
+    Detach(Detach),
 }
 
 /// `run`.
@@ -52,8 +57,20 @@ pub(crate) struct Run {
     /// Name of this node in alerts; the host name where it is not given.
     #[arg(long, env = "KONEY_NODE_NAME", value_name = "NAME")]
     node_name: Option<String>,
+    /// Folder on a BPF file system below which the kernel programs are pinned, to keep watch while no agent runs; `none` to have them end with
+    /// the agent.
+    #[arg(long, default_value = pins::DEFAULT, env = "KONEY_PINS", value_name = "DIR")]
+    pins: PathBuf,
     #[command(flatten)]
     attach: Attach,
+}
+
+/// `detach`.
+#[derive(Debug, Args)]
+pub(crate) struct Detach {
+    /// Folder on a BPF file system below which agents have pinned their programs.
+    #[arg(long, default_value = pins::DEFAULT, env = "KONEY_PINS", value_name = "DIR")]
+    pub(crate) pins: PathBuf,
 }
 
 /// `doctor`.
@@ -96,7 +113,7 @@ impl Cli {
     pub(crate) fn level(&self) -> LevelFilter {
         self.log.unwrap_or(match self.command {
             Command::Run(_) | Command::Probe(_) => LevelFilter::INFO,
-            Command::Doctor(_) => LevelFilter::ERROR,
+            Command::Doctor(_) | Command::Detach(_) => LevelFilter::ERROR,
         })
     }
 }
@@ -109,8 +126,9 @@ impl Doctor {
 
 impl Run {
     pub(crate) fn config(self) -> Config {
-        let Self { manifests, namespace, node_name, attach } = self;
-        Config { manifests, namespace, node_name, kernel: attach.options() }
+        let Self { manifests, namespace, node_name, pins, attach } = self;
+        let pins = Some(pins).filter(|pins| pins.as_os_str() != NO_PINS);
+        Config { manifests, namespace, node_name, kernel: attach.options(), pins }
     }
 }
 

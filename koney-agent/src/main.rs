@@ -7,13 +7,13 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Parser as _, error::ErrorKind};
 use koney_agent::{
     doctor::{self, Verdict},
-    kernel::{Choice, Detector, KernelError, Options, fanotify},
+    kernel::{Choice, Detector, KernelError, Options, fanotify, pins},
     pipeline::{self, RunError},
     sink,
 };
 use tracing::error;
 
-use cli::{Cli, Command, Doctor, Output};
+use cli::{Cli, Command, Detach, Doctor, Output};
 
 /// `doctor`: usable, and something is lost.
 const DEGRADED: u8 = 1;
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
             Command::Run(run) => code_of(&pipeline::run(run.config()).await.inspect_err(|failure| error!("{failure}"))),
             Command::Probe(attach) => code_of(&probe(attach.options())),
             Command::Doctor(doctor) => diagnose(doctor),
+            Command::Detach(detach) => remove(&detach),
         }
     });
     // A thread that hangs in a dead file system must not keep the agent from ending.
@@ -67,6 +68,19 @@ fn probe(options: Options) -> Result<(), RunError> {
         }
     }
     Ok(())
+}
+
+/// Removes what outlives agents.
+fn remove(detach: &Detach) -> u8 {
+    match pins::detach(&detach.pins) {
+        Ok(removed) if removed.is_empty() => cli::say(&format!("nothing is pinned below {}", detach.pins.display())),
+        Ok(removed) => removed.iter().for_each(|path| cli::say(&format!("removed {}", path.display()))),
+        Err(error) => {
+            error!("{error}");
+            return NO_PERMISSION;
+        }
+    }
+    0
 }
 
 /// Looks at everything and stays nowhere.

@@ -3,6 +3,7 @@
 mod control;
 mod crowds;
 mod events;
+mod former;
 mod gaps;
 mod records;
 mod repeats;
@@ -48,6 +49,8 @@ pub struct Config {
     pub node_name: Option<String>,
     /// Attach method and diagnostics.
     pub kernel: Options,
+    /// Folder on a BPF file system below which the programs are pinned to outlive the agent; `None` to have them end with it.
+    pub pins: Option<PathBuf>,
 }
 
 /// Why the agent does not run. Fatal; the operator acts.
@@ -127,7 +130,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     });
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
-    let detection = Detection::start(config.kernel)?;
+    let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;
     let pool = detection.pool();
     let (stopping, stopped) = channel::channel(false);
     let mut tasks = Supervisor::default();

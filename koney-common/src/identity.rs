@@ -63,6 +63,9 @@ pub const UNDECIDED_TRAP: u32 = u32::MAX - 1;
 /// The trap number of the agent's own canary.
 pub const CANARY_TRAP: u32 = 0;
 
+/// Version of the maps and of what is in them: another one cannot be read.
+pub const LAYOUT: u32 = 1;
+
 /// One byte per slot answers "no" for nearly every open without a helper call: with 200,000 keys one slot in five is taken.
 pub const GATE_SLOTS: usize = 1 << 20;
 /// Slots of inode numbers. Other file systems count theirs alike: what gets through is asked for its device as well.
@@ -76,8 +79,15 @@ pub struct Gate {
     pub arming: u32,
     /// Not zero once some thread has touched a trap on an overlay: only then `threads` is looked at.
     pub decided: u32,
+    /// Zero: the programs arm, and tell of nothing but the canary. Another set tells, or none.
+    pub live: u32,
+    /// The agent whose set this is: its process id in the initial pid namespace. What it opens to arm its traps is seen by the programs
+    /// of the agent before it.
+    pub agent_pid: u32,
+    /// Start of that process, nanoseconds since boot.
+    pub agent_start_ns: u64,
     /// Keeps what follows on cache lines that arming does not write.
-    pub padding: [u32; 14],
+    pub padding: [u32; 10],
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
     pub names: [u8; NAME_SLOTS],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.

@@ -52,6 +52,16 @@ pub(crate) fn arming(gate: *mut Gate) -> bool {
     requests != 0
 }
 
+/// This set of programs is the one that tells.
+#[inline(always)]
+pub(crate) fn live(gate: *mut Gate) -> bool {
+    // SAFETY: `gate` is the map's only value.
+    let live = unsafe { &raw const (*gate).live };
+    // SAFETY: in bounds and aligned. Volatile: the agent writes it from user space.
+    let live = unsafe { core::ptr::read_volatile(live) };
+    live != 0
+}
+
 /// Some thread has touched a trap on an overlay.
 #[inline(always)]
 pub(crate) fn decided(gate: *mut Gate) -> bool {

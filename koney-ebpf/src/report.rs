@@ -15,8 +15,9 @@ use crate::{
     candidate,
     capture::{self, Touch, Words},
     counters::count,
-    crowd,
+    crowd, gate,
     kernel::{KernelPtr, config, file, object::Probed},
+    maps::GATE,
     slot, throttle,
 };
 
@@ -36,6 +37,9 @@ pub(crate) extern "C" fn koney_tell(inode: u64, mount: u64, dentry: u64, words: 
         // Every touch of it is to be seen, and none is an access.
         count(Counter::Canary);
         return capture::koney_record(inode, mount, dentry, words, flags);
+    }
+    if !GATE.get_ptr_mut(0).is_some_and(gate::live) {
+        return 0;
     }
     // SAFETY: takes no argument and reads no memory.
     let task = KernelPtr(unsafe { bpf_get_current_task() });

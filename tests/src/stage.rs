@@ -69,7 +69,8 @@ impl Stage {
 
     /// Starts the agent with further arguments.
     pub fn start_with(&self, arguments: &[&str]) -> Result<Agent> {
-        Agent::start(&agent::program()?, &self.manifests, arguments)
+        // Nothing of it is left to the agents of other tests.
+        Agent::start(&agent::program()?, &self.manifests, &[&["--pins", "none"], arguments].concat())
     }
 
     /// Starts the agent and waits until so many traps are armed, all there are.

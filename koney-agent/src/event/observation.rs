@@ -1,6 +1,11 @@
 //! What the kernel saw, in types. Whatever the kernel could not tell is `None`.
 
-use koney_common::{Slot, TrapKey, identity::NO_TRAP, name::Candidate, record::operation};
+use koney_common::{
+    Repeats, RepeatsKey, Slot, TrapKey,
+    identity::NO_TRAP,
+    name::{Candidate, CrowdKey, Window},
+    record::operation,
+};
 
 /// One access to an armed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +40,37 @@ impl Observation {
     /// What the kernel noted of a file that it armed by its name.
     #[must_use]
     pub fn of_candidate(key: TrapKey, candidate: &Candidate) -> Self {
+        let subject = Subject { cgroup_id: Some(candidate.cgroup).filter(|cgroup| *cgroup != 0), ..Subject::default() };
+        Self { check: Check::Name, ..Self::bare(NO_TRAP, key, candidate.time_ns, subject) }
+    }
+
+    /// What the kernel counted of a process whose first access is not known any more; `None` where it is not of this layout.
+    #[must_use]
+    pub fn of_repeats(key: &RepeatsKey, counted: &Repeats) -> Option<Self> {
+        let subject = Subject {
+            init_pid: key.init_pid,
+            init_tid: key.init_pid,
+            start_ns: Some(key.start_time_ns).filter(|start| *start != 0),
+            ..Subject::default()
+        };
+        let operation = u8::try_from(key.operation).ok().and_then(Operation::of_code)?;
+        Some(Self { operation, ..Self::bare(NO_TRAP, key.file, counted.last_ns, subject) })
+    }
+
+    /// What the kernel counted of the processes of a cgroup.
+    #[must_use]
+    pub fn of_crowd(key: &CrowdKey, window: &Window) -> Self {
+        let subject = Subject { cgroup_id: Some(key.cgroup).filter(|cgroup| *cgroup != 0), ..Subject::default() };
+        Self::bare(key.trap, TrapKey::default(), window.last_ns, subject)
+    }
+
+    /// An open of which nothing is known but that it was.
+    fn bare(trap: u32, key: TrapKey, boot_ns: u64, subject: Subject) -> Self {
         Self {
-            boot_ns: candidate.time_ns,
+            boot_ns,
             operation: Operation::Open,
-            check: Check::Name,
-            trap: NO_TRAP,
+            check: Check::Identity,
+            trap,
             key,
             generation: None,
             nested: false,
@@ -47,7 +78,7 @@ impl Observation {
             path: None,
             path_kind: PathKind::Truncated,
             root: None,
-            subject: Subject { cgroup_id: Some(candidate.cgroup).filter(|cgroup| *cgroup != 0), ..Subject::default() },
+            subject,
         }
     }
 
@@ -55,29 +86,18 @@ impl Observation {
     #[must_use]
     pub fn of_slot(trap: u32, slot: &Slot) -> Option<Self> {
         let comm = slot.comm.split(|byte| *byte == 0).next().unwrap_or_default();
-        Some(Self {
-            boot_ns: slot.time_ns,
-            operation: u8::try_from(slot.operation).ok().and_then(Operation::of_code)?,
-            check: Check::Identity,
-            trap,
-            key: slot.file,
-            generation: None,
-            nested: false,
-            open_flags: None,
-            path: None,
-            path_kind: PathKind::Truncated,
-            root: None,
-            subject: Subject {
-                pid: Some(slot.pid).filter(|pid| *pid != 0),
-                init_pid: slot.init_pid,
-                init_tid: slot.init_tid,
-                start_ns: Some(slot.start_time_ns).filter(|start| *start != 0),
-                uid: Some(slot.uid).filter(|uid| *uid != u32::MAX),
-                cgroup_id: Some(slot.cgroup).filter(|cgroup| *cgroup != 0),
-                comm: Some(String::from_utf8_lossy(comm).into_owned()),
-                ..Subject::default()
-            },
-        })
+        let subject = Subject {
+            pid: Some(slot.pid).filter(|pid| *pid != 0),
+            init_pid: slot.init_pid,
+            init_tid: slot.init_tid,
+            start_ns: Some(slot.start_time_ns).filter(|start| *start != 0),
+            uid: Some(slot.uid).filter(|uid| *uid != u32::MAX),
+            cgroup_id: Some(slot.cgroup).filter(|cgroup| *cgroup != 0),
+            comm: Some(String::from_utf8_lossy(comm).into_owned()),
+            ..Subject::default()
+        };
+        let operation = u8::try_from(slot.operation).ok().and_then(Operation::of_code)?;
+        Some(Self { operation, ..Self::bare(trap, slot.file, slot.time_ns, subject) })
     }
 }
 

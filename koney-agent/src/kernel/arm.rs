@@ -18,7 +18,7 @@ use koney_common::{
 use thiserror::Error;
 
 use super::{
-    gate::Gate,
+    gate::{AgentId, Gate},
     names::Names,
     open::{self, OpenError, Stamp},
     pod::{Entry, Key, Request},
@@ -181,6 +181,21 @@ impl Armory {
         let answer = requests.get(&thread, 0);
         requests.remove(&thread)?;
         Ok((answer?.0, opened))
+    }
+
+    /// Has the programs tell, or be silent.
+    pub(super) fn set_live(&self, live: bool) {
+        self.gate.set_live(live);
+    }
+
+    /// Notes whose set this is.
+    pub(super) fn set_agent(&self, agent: AgentId) {
+        self.gate.set_agent(agent);
+    }
+
+    /// The programs tell: no other agent has silenced them.
+    pub(super) fn is_live(&self) -> bool {
+        self.gate.is_live()
     }
 
     /// Closes slots that the programs have opened for files which are armed no more, unless `still` names one of them after that.

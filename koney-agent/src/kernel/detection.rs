@@ -1,5 +1,7 @@
 //! Which detector keeps watch: eBPF, or fanotify where eBPF is refused.
 
+use std::path::Path;
+
 use tracing::{error, warn};
 
 use super::{
@@ -21,10 +23,15 @@ pub enum Detection {
 impl Detection {
     /// Starts the detector that the user chose; with `auto`, fanotify where eBPF is refused. Must be called inside a tokio runtime.
     pub fn start(options: Options) -> Result<Self, KernelError> {
+        Self::start_in(options, None)
+    }
+
+    /// The same, with programs that outlive the agent, pinned below `pins`; see [`Detector::start_in`].
+    pub fn start_in(options: Options, pins: Option<&Path>) -> Result<Self, KernelError> {
         let found = match options.attach {
             Choice::Fanotify => Self::fanotify()?,
-            Choice::Only(_) => Self::ebpf(options)?,
-            Choice::Auto => match Self::ebpf(options) {
+            Choice::Only(_) => Self::ebpf(options, pins)?,
+            Choice::Auto => match Self::ebpf(options, pins) {
                 // Fanotify needs more privilege than what is missing here.
                 Err(refused) if !matches!(refused, KernelError::NoPrivilege { .. }) => Self::instead_of(refused)?,
                 answer => answer?,
@@ -45,8 +52,8 @@ impl Detection {
         }
     }
 
-    fn ebpf(options: Options) -> Result<Self, KernelError> {
-        Ok(Self::Ebpf(Box::new(Detector::start(options)?)))
+    fn ebpf(options: Options, pins: Option<&Path>) -> Result<Self, KernelError> {
+        Ok(Self::Ebpf(Box::new(Detector::start_in(options, pins)?)))
     }
 
     fn fanotify() -> Result<Self, KernelError> {

@@ -1,6 +1,6 @@
 //! The detector: loads, attaches what fires, arms, counts.
 
-use std::{fmt, io, os::fd::AsFd as _, sync::Arc};
+use std::{fmt, io, os::fd::AsFd as _, path::Path, sync::Arc};
 
 use aya::maps::{HashMap, Map, MapData, PerCpuArray};
 use koney_common::record::{CANDIDATE_RING_BYTES, RING_BYTES};
@@ -15,12 +15,13 @@ use super::{
     diagnostics,
     environment::{self, Environment},
     error::{Attempts, KernelError},
-    gate::Gate,
+    gate::{AgentId, Gate},
     hook::HookFailure,
     load::Programs,
     method::{Choice, Method},
     names::Names,
     offsets,
+    pins::{Former, Pins},
     repeats::RepeatsTable,
     ring::Ring,
     settings,
@@ -72,6 +73,7 @@ pub struct Rings {
 
 /// eBPF detection, attached and seen to fire.
 pub struct Detector {
+    agent: AgentId,
     programs: Programs,
     armory: Arc<Armory>,
     pool: ArmPool,
@@ -90,13 +92,20 @@ impl Detector {
     /// Loads the programs and attaches the first method whose canary comes back. Must be called inside a tokio runtime; blocks for
     /// up to a second per method.
     pub fn start(options: Options) -> Result<(Self, Rings), KernelError> {
+        Self::start_in(options, None)
+    }
+
+    /// The same, with a set that outlives the agent, pinned below `root`. Where other agents have left theirs there, this one is silent until
+    /// [`Self::take_over`]. Where nothing can be pinned, that is logged.
+    pub fn start_in(options: Options, root: Option<&Path>) -> Result<(Self, Rings), KernelError> {
         environment::require_privilege()?;
         let environment = Environment::read();
         let btf = offsets::read_btf()?;
         let (layout, problems) = offsets::resolve(&btf);
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
-        let mut programs = Programs::load(layout, settings::read(options.throttle, &btf, &layout), options)?;
+        let pins = root.and_then(pins);
+        let mut programs = Programs::load(layout, settings::read(options.throttle, &btf, &layout), options, pins)?;
         drop(btf);
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());
@@ -115,11 +124,46 @@ impl Detector {
         let canary = Canary::new().map_err(KernelError::Canary)?;
         let attached =
             attach_first(options.attach, &environment, &mut programs, &armory, &canary, &mut rings.records, |_record| {})?;
+        let agent = attached.agent;
+        armory.set_agent(agent);
         let report = Report::new(environment, attached);
         report.log();
+        programs.keep(report.method);
+        armory.set_live(programs.pins().is_none_or(|pins| pins.formers().is_empty()));
         let pool = ArmPool::new(Arc::<Armory>::clone(&armory));
         let kept = [gate_map, ring_map, candidate_map];
-        Ok((Self { programs, armory, pool, counters, canary, repeats, candidates, slots, crowds, report, _maps: kept }, rings))
+        Ok((
+            Self { agent, programs, armory, pool, counters, canary, repeats, candidates, slots, crowds, report, _maps: kept },
+            rings,
+        ))
+    }
+
+    /// Has its own programs tell and those of all earlier agents be silent; gives the earlier ones, to be read and removed.
+    ///
+    /// An access in the moment between the two is seen by both.
+    pub fn take_over(&mut self) -> Vec<Former> {
+        let mut formers = self.programs.pins().map(Pins::formers).unwrap_or_default();
+        self.armory.set_live(true);
+        formers.iter_mut().for_each(Former::silence);
+        formers.iter().for_each(Former::detach);
+        formers
+    }
+
+    /// The agent itself: what it opens to arm its traps is seen by the programs of the agent before it.
+    #[must_use]
+    pub const fn agent(&self) -> AgentId {
+        self.agent
+    }
+
+    /// A younger agent has silenced this one's programs.
+    #[must_use]
+    pub fn is_relieved(&self) -> bool {
+        !self.armory.is_live()
+    }
+
+    /// Detaches, and leaves what is pinned to the younger agent.
+    pub fn release(&mut self) {
+        self.programs.release();
     }
 
     /// What is attached.
@@ -197,7 +241,7 @@ impl fmt::Display for Report {
 
 impl Report {
     fn new(environment: Environment, attached: Attached) -> Self {
-        let Attached { method, failed, unwatched } = attached;
+        let Attached { method, failed, unwatched, .. } = attached;
         let degraded = method.degraded(&environment);
         Self { environment, method, failed, degraded, unwatched }
     }
@@ -215,6 +259,11 @@ impl Report {
             warn!(kernel, %hook, reason, unseen = hook.cost(), "a change of decoys is not watched on this kernel");
         }
     }
+}
+
+/// A folder of its own to pin in.
+fn pins(root: &Path) -> Option<Pins> {
+    Pins::create(root).inspect_err(|error| warn!(%error, "accesses while no agent runs go unseen: nothing can be pinned")).ok()
 }
 
 fn gate(programs: &mut Programs) -> Result<(MapData, Gate), KernelError> {

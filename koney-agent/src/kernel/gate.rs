@@ -4,11 +4,20 @@ use std::{
     io,
     os::fd::AsFd,
     ptr::NonNull,
-    sync::atomic::{AtomicU8, AtomicU32, Ordering},
+    sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
 use koney_common::{TrapKey, identity, name::NAME_SLOTS};
 use rustix::mm::{MapFlags, ProtFlags};
+
+/// A process of an agent's, as the kernel's records tell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentId {
+    /// In the initial pid namespace, which the agent itself need not be in.
+    pub init_pid: u32,
+    /// Its start, nanoseconds since boot.
+    pub start_ns: u64,
+}
 
 /// The map's only value, shared with the programs.
 pub(super) struct Gate {
@@ -38,6 +47,27 @@ impl Gate {
         ArmingGuard { gate: self }
     }
 
+    /// Notes whose set this is.
+    pub(super) fn set_agent(&self, agent: AgentId) {
+        self.agent_pid().store(agent.init_pid, Ordering::SeqCst);
+        self.agent_start().store(agent.start_ns, Ordering::SeqCst);
+    }
+
+    /// Whose set this is.
+    pub(super) fn agent(&self) -> AgentId {
+        AgentId { init_pid: self.agent_pid().load(Ordering::SeqCst), start_ns: self.agent_start().load(Ordering::SeqCst) }
+    }
+
+    /// Has the programs tell, or be silent.
+    pub(super) fn set_live(&self, live: bool) {
+        self.live().store(u32::from(live), Ordering::SeqCst);
+    }
+
+    /// The programs tell.
+    pub(super) fn is_live(&self) -> bool {
+        self.live().load(Ordering::SeqCst) != 0
+    }
+
     /// Lets opens of the key's slots through to the table.
     pub(super) fn open(&self, key: TrapKey) {
         self.slot(key).store(1, Ordering::SeqCst);
@@ -62,6 +92,27 @@ impl Gate {
         let byte = unsafe { names.add(slot & (NAME_SLOTS - 1)) };
         // SAFETY: initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU8::from_ptr(byte) }.store(u8::from(open), Ordering::SeqCst);
+    }
+
+    fn live(&self) -> &AtomicU32 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).live };
+        // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU32::from_ptr(field) }
+    }
+
+    fn agent_pid(&self) -> &AtomicU32 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).agent_pid };
+        // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU32::from_ptr(field) }
+    }
+
+    fn agent_start(&self) -> &AtomicU64 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).agent_start_ns };
+        // SAFETY: aligned to eight, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU64::from_ptr(field) }
     }
 
     fn requests(&self) -> &AtomicU32 {

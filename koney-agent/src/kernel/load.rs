@@ -7,16 +7,21 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    programs::{Program, ProgramError},
+    programs::{
+        Program, ProgramError,
+        links::{FdLink, PinnedLink},
+    },
 };
 use koney_common::{Offsets, offsets::Config};
 
 use super::{
     detector::Options,
+    environment::Environment,
     error::KernelError,
     hook::{Hook, HookFailure},
     method::Method,
     object,
+    pins::{self, Pins},
     pod::{Layout, Settings},
 };
 
@@ -26,24 +31,56 @@ pub(super) struct Programs {
     btf: Btf,
     attached: Vec<(Method, Hook)>,
     changes: bool,
+    pins: Option<Pins>,
+    links: Vec<PinnedLink>,
+    /// The kernel cannot pin the links of this method.
+    unpinnable: fn(Method) -> bool,
 }
 
 impl Programs {
-    pub(super) fn load(offsets: Offsets, config: Config, options: Options) -> Result<Self, KernelError> {
+    /// With `pins`, maps and links outlive the agent once they are kept.
+    pub(super) fn load(offsets: Offsets, config: Config, options: Options, pins: Option<Pins>) -> Result<Self, KernelError> {
         let bytes = object::embedded().ok_or(KernelError::NoObject)?;
         raise_memory_limit();
         let btf = Btf::from_sys_fs().map_err(|error| KernelError::Load(chain(&error)))?;
         let (layout, settings) = (Layout(offsets), Settings(config));
         // 0 switches the log sites off: the verifier removes them. 5 is `Level::Trace`.
         let level: u8 = if options.diagnostics { 5 } else { 0 };
-        let ebpf = EbpfLoader::new()
+        let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global("OFFSETS", &layout, true)
             .override_global("CONFIG", &settings, true)
             .override_global(aya_log::LEVEL, &level, true)
             .load(bytes)
             .map_err(|error| KernelError::Load(chain(&error)))?;
-        Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes })
+        for (pins, name) in pins.iter().flat_map(|pins| pins::MAPS.map(|name| (pins, name))) {
+            let map = ebpf.map_mut(name).ok_or_else(|| KernelError::Load(format!("the object has no map {name}")))?;
+            map.pin(pins.map(name))
+                .map_err(|error| KernelError::Load(format!("map {name} cannot be pinned: {}", chain(&error))))?;
+        }
+        let unpinnable = if Environment::read().older_than(5, 15) { |method| method == Method::Kprobe } else { |_method| false };
+        Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes, pins, links: Vec::new(), unpinnable })
+    }
+
+    /// The pinned set, where there is one.
+    pub(super) const fn pins(&self) -> Option<&Pins> {
+        self.pins.as_ref()
+    }
+
+    /// From here on the set outlives the agent, as far as the kernel pins this method's links.
+    pub(super) fn keep(&mut self, method: Method) {
+        let Some(pins) = &mut self.pins else { return };
+        pins.keep();
+        if (self.unpinnable)(method) {
+            let remedy = "use another method, or Linux 5.15 or newer";
+            tracing::warn!(%method, remedy, "accesses while no agent runs go unseen: this kernel cannot keep the links of kprobes");
+        }
+    }
+
+    /// Another agent has taken over: its programs see what these saw.
+    pub(super) fn release(&mut self) {
+        self.detach();
+        self.pins = None;
     }
 
     /// Takes a map out of the object.
@@ -81,24 +118,23 @@ impl Programs {
     }
 
     fn attach_one(&mut self, method: Method, hook: Hook) -> Result<(), String> {
-        let Self { ebpf, btf, .. } = self;
+        let Self { ebpf, btf, pins, links, unpinnable, .. } = self;
+        let pin = pins.as_ref().filter(|_| !unpinnable(method)).map(|pins| pins.link(hook.name()));
         let name = hook.program(method);
         let program = ebpf.program_mut(&name).ok_or_else(|| format!("the object has no program {name}"))?;
-        let function = hook.function();
-        let result = match (method, program) {
-            (Method::Lsm, Program::Lsm(lsm)) => loaded(lsm.load(hook.lsm(), btf)).and_then(|()| lsm.attach().map(drop)),
-            (Method::Fentry, Program::FEntry(fentry)) => {
-                loaded(fentry.load(&function, btf)).and_then(|()| fentry.attach().map(drop))
-            }
-            (Method::Kprobe, Program::KProbe(kprobe)) => {
-                loaded(kprobe.load()).and_then(|()| kprobe.attach(&function, 0).map(drop))
-            }
-            _ => return Err(format!("program {name} is of another type")),
-        };
-        result.map_err(|error| explain(&error))
+        let link = attach(method, hook, program, btf, pin.is_some())?;
+        if let (Some(path), Some(link)) = (pin, link) {
+            links.push(link.pin(path).map_err(|error| format!("the link cannot be pinned: {}", chain(&error)))?);
+        }
+        Ok(())
     }
 
     pub(super) fn detach(&mut self) {
+        for link in std::mem::take(&mut self.links) {
+            if let Err(error) = link.unpin() {
+                tracing::debug!(%error, "the pinned link was gone already");
+            }
+        }
         for (method, hook) in std::mem::take(&mut self.attached) {
             let Some(program) = self.ebpf.program_mut(&hook.program(method)) else { continue };
             let unloaded = match program {
@@ -118,6 +154,28 @@ impl Programs {
         let programs = self.attached.iter().filter_map(|(method, hook)| self.ebpf.program(&hook.program(*method)));
         programs.filter_map(|program| Some(program.fd().ok()?.as_fd()))
     }
+}
+
+/// Loads and attaches a program. Gives its link where that is `wanted`; else the program keeps it.
+fn attach(method: Method, hook: Hook, program: &mut Program, btf: &Btf, wanted: bool) -> Result<Option<FdLink>, String> {
+    let refused = |error: ProgramError| explain(&error);
+    let function = hook.function();
+    Ok(match (method, program) {
+        (Method::Lsm, Program::Lsm(lsm)) => {
+            let id = loaded(lsm.load(hook.lsm(), btf)).and_then(|()| lsm.attach()).map_err(refused)?;
+            if wanted { Some(lsm.take_link(id).map_err(refused)?.into()) } else { None }
+        }
+        (Method::Fentry, Program::FEntry(fentry)) => {
+            let id = loaded(fentry.load(&function, btf)).and_then(|()| fentry.attach()).map_err(refused)?;
+            if wanted { Some(fentry.take_link(id).map_err(refused)?.into()) } else { None }
+        }
+        (Method::Kprobe, Program::KProbe(kprobe)) => {
+            let id = loaded(kprobe.load()).and_then(|()| kprobe.attach(&function, 0)).map_err(refused)?;
+            let link = if wanted { Some(kprobe.take_link(id).map_err(refused)?) } else { None };
+            link.map(|link| link.try_into().map_err(|error| chain(&error))).transpose()?
+        }
+        _ => return Err(format!("the program of {hook} by {method} is of another type")),
+    })
 }
 
 fn loaded(result: Result<(), ProgramError>) -> Result<(), ProgramError> {

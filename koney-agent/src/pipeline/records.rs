@@ -39,15 +39,19 @@ pub(super) async fn run(
         tokio::select! {
             biased;
             _ = stopping.changed() => {
-                while watch.take(&mut stream) {}
-                stream.decide(true);
-                watch.count(&mut stream);
-                watch.tell(&mut stream, true);
+                watch.finish(&mut stream);
                 return;
             }
-            _ = count.tick() => watch.count(&mut stream),
+            _ = count.tick() => {
+                watch.count(&mut stream);
+                if watch.is_relieved() {
+                    watch.release(&mut stream);
+                    break;
+                }
+            }
             _ = canary.tick() => watch.touch(),
             () = shared.looked.notified() => {
+                watch.take_over(&mut stream);
                 stream.decide(false);
                 watch.unrecorded(&mut stream);
                 watch.inform(&mut stream);
@@ -70,4 +74,6 @@ pub(super) async fn run(
             }
         }
     }
+    // The sinks still have what was told.
+    let _stopping = stopping.changed().await;
 }

@@ -60,7 +60,13 @@ impl Bursts {
         closed.into_iter().flat_map(|(key, repeats)| self.summary(&key, &repeats)).collect()
     }
 
-    fn summary(&mut self, key: &RepeatsKey, repeats: &Repeats) -> Vec<Arc<Alert>> {
+    /// The first access of the burst is remembered.
+    pub(super) fn knows(&self, key: &RepeatsKey) -> bool {
+        self.firsts.contains_key(key)
+    }
+
+    /// The summary of a burst that is over; none where its first access was told too long ago, or by an earlier agent.
+    pub(super) fn summary(&mut self, key: &RepeatsKey, repeats: &Repeats) -> Vec<Arc<Alert>> {
         self.order.retain(|kept| kept != key);
         let firsts = self.firsts.remove(key);
         if repeats.count == 0 {

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use koney_common::{Slot, TrapKey, name::Candidate};
+use koney_common::{Repeats, Slot, TrapKey, name::Candidate};
 use tracing::{debug, error};
 
 use super::{
     Shared,
     crowds::Crowds,
+    former::Overlap,
     repeats::{self, Bursts},
 };
 use crate::{
     alert::{self, Alert, Gap},
-    event::{Check, Observation, Operation, PathKind, decode},
-    kernel::{Holder, fanotify::Access, is_canary, is_undecided},
+    event::{Check, Observation, Operation, PathKind, Subject, decode},
+    kernel::{AgentId, Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
     trap::{Accessor, Decided, Held, Hit, Judgement, Undecided},
     workload::{Clock, Completer},
 };
@@ -30,6 +31,11 @@ pub(super) struct Stream {
     pub(super) crowds: Crowds,
     undecided: Undecided,
     held: Held,
+    overlap: Overlap,
+    /// Agents, this one included: what they have opened to arm their traps is no access.
+    pub(super) agents: Vec<AgentId>,
+    /// What is read now was seen by the programs of an earlier agent.
+    former: bool,
     /// Files that only have a decoy's name, for the kernel to know.
     verdicts: Vec<Verdict>,
     undecodable: u64,
@@ -57,6 +63,9 @@ impl Stream {
             crowds: Crowds::default(),
             undecided: Undecided::default(),
             held: Held::default(),
+            overlap: Overlap::default(),
+            agents: Vec::new(),
+            former: false,
             verdicts: Vec::new(),
             undecodable: 0,
             stale: 0,
@@ -88,6 +97,7 @@ impl Stream {
     pub(super) fn record(&mut self, bytes: &[u8]) -> bool {
         match decode(bytes) {
             Ok(seen) if is_canary(seen.trap) => return true,
+            Ok(seen) if self.former && self.is_of_an_agent(&seen.subject) => {}
             Ok(seen) if is_undecided(seen.trap) => self.candidate(&seen),
             Ok(seen) => self.access(seen),
             Err(error) => {
@@ -96,6 +106,51 @@ impl Stream {
             }
         }
         false
+    }
+
+    /// Both an earlier agent's programs and this one's have told since then.
+    pub(super) fn overlaps(&mut self, from_ns: u64) {
+        self.overlap = Overlap::since(from_ns);
+    }
+
+    /// What follows was seen by the programs of an earlier agent.
+    pub(super) const fn of_former(&mut self, former: bool) {
+        self.former = former;
+    }
+
+    /// What an earlier agent has left besides its records.
+    pub(super) fn remains(&mut self, remains: Remains) {
+        let Remains { slots, repeats, crowds } = remains;
+        for (trap, slot) in &slots {
+            self.kept(*trap, slot);
+        }
+        for (key, counted) in repeats {
+            if self.agents.contains(&AgentId { init_pid: key.init_pid, start_ns: key.start_time_ns }) {
+                continue;
+            }
+            // Whose first access was told by the earlier agent is known by its number only.
+            let summaries = if self.bursts.knows(&key) {
+                self.bursts.summary(&key, &counted)
+            } else {
+                Observation::of_repeats(&key, &counted).map_or_else(Vec::new, |seen| self.counted(&seen, counted))
+            };
+            self.deliver(&summaries);
+        }
+        for (key, window) in crowds.iter().filter(|(key, _)| !is_undecided(key.trap)) {
+            let counted = Repeats { first_ns: window.start_ns, last_ns: window.last_ns, count: window.folded };
+            let summaries = self.counted(&Observation::of_crowd(key, window), counted);
+            self.deliver(&summaries);
+        }
+    }
+
+    /// Summaries of what was only counted.
+    fn counted(&self, seen: &Observation, counted: Repeats) -> Vec<Arc<Alert>> {
+        if counted.count == 0 {
+            return Vec::new();
+        }
+        let hits = self.shared.table().hits(seen);
+        let alert = |hit| alert::of_hit(seen, hit, &self.shared.host, Clock, self.detector);
+        hits.iter().map(|hit| Arc::new(alert::repeats(&alert(hit), &counted, Clock))).collect()
     }
 
     /// Descriptors that were found open. What had come before the search ended must have been read.
@@ -111,9 +166,16 @@ impl Stream {
         }
     }
 
+    fn is_of_an_agent(&self, subject: &Subject) -> bool {
+        let id = AgentId { init_pid: subject.init_pid, start_ns: subject.start_ns.unwrap_or(0) };
+        self.agents.contains(&id)
+    }
+
     /// What was kept in few words because the ring was full.
     pub(super) fn kept(&mut self, trap: u32, slot: &Slot) {
-        if let Some(seen) = Observation::of_slot(trap, slot) {
+        if let Some(seen) = Observation::of_slot(trap, slot)
+            && !(self.former && self.is_of_an_agent(&seen.subject))
+        {
             self.access(seen);
         }
     }
@@ -133,6 +195,11 @@ impl Stream {
 
     /// Tells of a touch of an armed file.
     fn access(&mut self, seen: Observation) {
+        if self.former {
+            self.overlap.note(&seen);
+        } else if self.overlap.is_told(&seen) {
+            return;
+        }
         let hits = self.shared.table().hits(&seen);
         if hits.is_empty() {
             // Its policy went away while the record was on its way, or a stranger was given a decoy's inode number.

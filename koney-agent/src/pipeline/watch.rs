@@ -4,15 +4,16 @@ use std::{io, time::Duration};
 
 use koney_common::{Counter, TrapKey};
 use tokio::{task::block_in_place, time::Instant};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{
+    former::Formers,
     gaps::Gaps,
     stream::{Stream, Verdict},
 };
 use crate::{
     alert::{Gap, GapCause},
-    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Rings},
+    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Rings, pins::Former},
     workload::Clock,
 };
 
@@ -33,6 +34,8 @@ pub(super) struct Watch {
     canary: Canary,
     /// Candidates without a record that were looked up.
     looked_up: u64,
+    /// What earlier agents have left; none before this one has taken over.
+    formers: Option<Formers>,
 }
 
 /// What the last touch came to.
@@ -48,7 +51,53 @@ enum Canary {
 
 impl Watch {
     pub(super) fn new(detector: Detector, rings: Rings, attach: Choice) -> Self {
-        Self { detector, rings, attach, last: Counts::default(), gaps: Gaps::default(), canary: Canary::Seen, looked_up: 0 }
+        Self {
+            detector,
+            rings,
+            attach,
+            last: Counts::default(),
+            gaps: Gaps::default(),
+            canary: Canary::Seen,
+            looked_up: 0,
+            formers: None,
+        }
+    }
+
+    /// Once the decoys are armed: from here on this agent's programs tell, and what earlier agents have left is read.
+    pub(super) fn take_over(&mut self, stream: &mut Stream) {
+        if self.formers.is_some() {
+            return;
+        }
+        let from = Clock.boot_ns();
+        let formers = self.detector.take_over();
+        if !formers.is_empty() {
+            info!(agents = formers.len(), "taking over from an agent that was here before");
+            stream.overlaps(from);
+            stream.agents = formers.iter().map(Former::agent).chain([self.detector.agent()]).collect();
+        }
+        let mut formers = Formers::new(formers);
+        formers.read(stream);
+        self.formers = Some(formers);
+    }
+
+    /// A younger agent has taken over: what is left is told, and nothing more is looked at.
+    pub(super) fn is_relieved(&self) -> bool {
+        self.formers.is_some() && self.detector.is_relieved()
+    }
+
+    /// Tells the rest, and lets the younger agent have what is pinned.
+    pub(super) fn release(&mut self, stream: &mut Stream) {
+        self.finish(stream);
+        self.detector.release();
+        warn!("another agent has taken over; this one is idle until it is told to stop");
+    }
+
+    /// Reads and tells all there is.
+    pub(super) fn finish(&mut self, stream: &mut Stream) {
+        while self.take(stream) {}
+        stream.decide(true);
+        self.count(stream);
+        self.tell(stream, true);
     }
 
     /// Cancel safe.
@@ -122,6 +171,9 @@ impl Watch {
                 self.last = counts;
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),
+        }
+        if let Some(formers) = self.formers.as_mut().filter(|formers| !formers.is_empty()) {
+            formers.read(stream);
         }
         self.sweep(stream);
         self.tell(stream, false);

@@ -58,7 +58,6 @@ pub struct Table {
     /// Which traps hold a key: hard links and bind mounts make one file of several paths, an image's layer one of several containers'.
     pub(super) holders: HashMap<TrapKey, BTreeSet<At>>,
     pub(super) numbers: HashMap<u32, At>,
-    last_number: u32,
     /// Keys that some trap has let go of.
     released: BTreeSet<TrapKey>,
     /// Files that were given the inode number of a decoy that is gone, until the number is a decoy's again.
@@ -110,7 +109,7 @@ impl Table {
                 trap.policies = policies;
                 continue;
             }
-            let number = self.next_number();
+            let number = self.number_of(&at);
             self.numbers.insert(number, at.clone());
             let trap = Trap { number, policies, state: State::Pending, keys: Keys::default(), canonical: None };
             self.traps.insert(at, trap);
@@ -297,16 +296,19 @@ impl Table {
         policies.map(hit).collect()
     }
 
-    /// Not a number in use, and none that was in use lately: they come round after four billion traps.
-    fn next_number(&mut self) -> u32 {
-        loop {
-            self.last_number = self.last_number.wrapping_add(1);
-            if ![CANARY_TRAP, NO_TRAP, UNDECIDED_TRAP].contains(&self.last_number)
-                && !self.numbers.contains_key(&self.last_number)
-            {
-                return self.last_number;
-            }
+    /// Made of place and path, so that records of an earlier agent's programs are those of the same trap. Two that come to the same number are
+    /// told apart in the order in which they came.
+    fn number_of(&self, at: &At) -> u32 {
+        let container = at.place.container_id().unwrap_or_default();
+        let text = container.bytes().chain([0]).chain(at.path.bytes());
+        // FNV-1a, folded to 32 bits.
+        let hash = text.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let (high, low) = (hash >> 32, hash & u64::from(u32::MAX));
+        let mut number = u32::try_from(high ^ low).unwrap_or_default();
+        while [CANARY_TRAP, NO_TRAP, UNDECIDED_TRAP].contains(&number) || self.numbers.contains_key(&number) {
+            number = number.wrapping_add(1);
         }
+        number
     }
 
     fn release(&mut self, at: &At, keys: Vec<TrapKey>) {

@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
     paint.fact(&format!("the honeytoken is {path}"))?;
 
     paint.step("koney-agent run --manifests …")?;
-    let agent = Agent::start(&agent, &folder, &[])?;
+    let agent = Agent::start(&agent, &folder, &["--pins", "none"])?;
     paint.fact(&tail(&agent.logged("watching opens").await?))?;
     agent.logged("armed=1 traps=1").await?;
 

@@ -21,6 +21,9 @@ pub(super) const ALL: &[Scenario] = &[
         .not_by_fanotify("anything while its agent is not there"),
 ];
 
+/// Where the agents of the suite pin.
+const PINS: &str = "/sys/fs/bpf/koney-suite";
+
 async fn e44(t: &mut Trial) -> Result<()> {
     if t.attach == Attach::Ebpf(Method::Kprobe) && !t.kernel_since(5, 15) {
         t.skip("the link of a kprobe cannot outlive its process before Linux 5.15", (5, 15));
@@ -31,10 +34,10 @@ async fn e44(t: &mut Trial) -> Result<()> {
     let path = t.plant("token")?;
     manifests::put(&folder, "policy.yaml", &manifests::policy(&path)).context("write the policy")?;
     let attach = t.attach.to_string();
-    let start = || -> Result<Agent> { Agent::start(&agent::program()?, &folder, &["--attach", &attach]) };
+    let start = || -> Result<Agent> { Agent::start(&agent::program()?, &folder, &["--attach", &attach, "--pins", PINS]) };
     let outcome = killed(t, &start, &path).await;
     // Whatever came of it, nothing of the agent's may be left to those that follow.
-    let mut detach = Spawn::program([text(agent::program()?), "detach".to_owned()]).on_host()?;
+    let mut detach = Spawn::program([&text(agent::program()?), "detach", "--pins", PINS].map(str::to_owned)).on_host()?;
     detach.exit().await?;
     outcome
 }

@@ -1,0 +1,165 @@
+//! The set of an agent that came before: silenced, detached, read to the end, removed.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use aya::maps::{HashMap, Map, MapData, MapError};
+use koney_common::{
+    Repeats, RepeatsKey, Slot,
+    identity::LAYOUT,
+    name::{CrowdKey, Window},
+    record::{CANDIDATE_RING_BYTES, RING_BYTES},
+};
+use tracing::{debug, info, warn};
+
+use super::{lock, remove, unlink};
+use crate::kernel::{
+    gate::{AgentId, Gate},
+    repeats::RepeatsTable,
+    ring::Ring,
+    sweep::{Crowds, Slots},
+};
+
+/// How long a living agent may take to read what it has and let go.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was seen and not told, besides the records.
+#[derive(Debug, Default)]
+pub struct Remains {
+    /// First touches while the ring was full.
+    pub slots: Vec<(u32, Slot)>,
+    /// Counts of what processes did again.
+    pub repeats: Vec<(RepeatsKey, Repeats)>,
+    /// Counts of what further processes did.
+    pub crowds: Vec<(CrowdKey, Window)>,
+}
+
+/// One set. Its folder is removed once it was read to the end.
+pub struct Former {
+    folder: PathBuf,
+    layout: u32,
+    lock: Option<OwnedFd>,
+    since: Option<Instant>,
+    rings: Option<[Ring; 2]>,
+    agent: AgentId,
+}
+
+impl Former {
+    pub(super) fn new(folder: PathBuf, layout: u32) -> Self {
+        Self { folder, layout, lock: None, since: None, rings: None, agent: AgentId::default() }
+    }
+
+    /// The agent whose set it was.
+    #[must_use]
+    pub const fn agent(&self) -> AgentId {
+        self.agent
+    }
+
+    /// Its programs tell nothing any more. Where it lives, this is how it learns that it has been relieved.
+    pub(in crate::kernel) fn silence(&mut self) {
+        self.since = Some(Instant::now());
+        if self.layout != LAYOUT {
+            return;
+        }
+        let gate = self.map("GATE").map_err(io::Error::other).and_then(|map| match map {
+            Map::Array(data) => Gate::map(data.fd()),
+            _ => Err(io::Error::other("is not an array")),
+        });
+        match gate {
+            Ok(gate) => {
+                gate.set_live(false);
+                self.agent = gate.agent();
+            }
+            // Half made: nothing was seen by it.
+            Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's set is not whole"),
+        }
+    }
+
+    /// Its programs are gone with its links.
+    pub(in crate::kernel) fn detach(&self) {
+        if let Err(error) = unlink(&self.folder) {
+            warn!(folder = %self.folder.display(), %error, "an earlier agent's links cannot be removed; use `koney-agent detach`");
+        }
+    }
+
+    /// Its agent is gone, or has read what it had, or has been waited for long enough.
+    pub fn is_free(&mut self) -> bool {
+        if self.lock.is_none() {
+            match lock(&self.folder) {
+                Ok(lock) => self.lock = lock,
+                // Removed by somebody else: there is nothing to be read.
+                Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's folder cannot be locked"),
+            }
+        }
+        self.lock.is_some() || self.since.is_none_or(|since| since.elapsed() > PATIENCE)
+    }
+
+    /// Hands every record that nobody has read to `each`. Must be called inside a tokio runtime.
+    pub fn records(&mut self, mut each: impl FnMut(&[u8])) {
+        if self.layout != LAYOUT {
+            return;
+        }
+        if self.rings.is_none() {
+            let ring = |name, bytes| self.ring(name, bytes);
+            match ring("RECORDS", RING_BYTES).and_then(|records| Ok([records, ring("CANDIDATE_RECORDS", CANDIDATE_RING_BYTES)?]))
+            {
+                Ok(rings) => self.rings = Some(rings),
+                Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's set has no rings"),
+            }
+        }
+        for ring in self.rings.iter_mut().flatten() {
+            ring.drain(usize::MAX, &mut each);
+            ring.publish();
+        }
+    }
+
+    /// What was seen without a record. Call it after [`Self::records`].
+    pub fn remains(&mut self) -> Remains {
+        if self.layout != LAYOUT {
+            warn!(folder = %self.folder.display(), layout = self.layout, own = LAYOUT, "the records of an agent of another version cannot be read");
+            return Remains::default();
+        }
+        let read = || -> Result<Remains, MapError> {
+            let mut repeats = RepeatsTable::new(self.table("REPEATS")?);
+            let counted = repeats.read()?.into_keys().collect::<Vec<_>>();
+            Ok(Remains {
+                slots: Slots::new(self.table("SLOTS")?).take()?,
+                repeats: counted.into_iter().filter_map(|key| Some((key, repeats.close(&key)?))).collect(),
+                crowds: Crowds::new(self.table("CROWDS")?).read()?,
+            })
+        };
+        read().unwrap_or_else(|error| {
+            debug!(folder = %self.folder.display(), %error, "an earlier agent's set is not whole");
+            Remains::default()
+        })
+    }
+
+    /// Everything was read.
+    pub fn remove(self) {
+        match remove(&self.folder) {
+            Ok(()) => info!(folder = %self.folder.display(), "what an earlier agent had left was taken over"),
+            Err(error) => {
+                warn!(folder = %self.folder.display(), %error, "an earlier agent's set cannot be removed; use `koney-agent detach`");
+            }
+        }
+    }
+
+    fn map(&self, name: &str) -> Result<Map, MapError> {
+        Map::from_map_data(MapData::from_pin(self.folder.join(name))?)
+    }
+
+    fn table<K: aya::Pod, V: aya::Pod>(&self, name: &str) -> Result<HashMap<MapData, K, V>, MapError> {
+        HashMap::try_from(self.map(name)?)
+    }
+
+    fn ring(&self, name: &str, bytes: usize) -> io::Result<Ring> {
+        match self.map(name).map_err(io::Error::other)? {
+            Map::RingBuf(data) => Ring::map(data.fd().as_fd().try_clone_to_owned()?, bytes),
+            _ => Err(io::Error::other("is not a ring")),
+        }
+    }
+}
