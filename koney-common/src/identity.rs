@@ -81,13 +81,14 @@ pub struct Gate {
     pub decided: u32,
     /// Zero: the programs arm, and tell of nothing but the canary. Another set tells, or none.
     pub live: u32,
-    /// The agent whose set this is: its process id in the initial pid namespace. What it opens to arm its traps is seen by the programs
-    /// of the agent before it.
-    pub agent_pid: u32,
-    /// Start of that process, nanoseconds since boot.
-    pub agent_start_ns: u64,
+    /// The agent that is about to take over, by its process id in the initial pid namespace: what it opens to arm its traps is nothing to tell.
+    pub successor_pid: u32,
+    /// Start of that process, nanoseconds since boot: a later one of its number is another one.
+    pub successor_start_ns: u64,
+    /// How many dropped records ([`crate::Counter::Dropped`]) the agent has told of.
+    pub dropped_told: u64,
     /// Keeps what follows on cache lines that arming does not write.
-    pub padding: [u32; 10],
+    pub padding: [u32; 8],
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
     pub names: [u8; NAME_SLOTS],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.

@@ -62,6 +62,20 @@ pub(crate) fn live(gate: *mut Gate) -> bool {
     live != 0
 }
 
+/// The process and its start that are about to take over; 0 for none.
+#[inline(always)]
+pub(crate) fn successor(gate: *mut Gate) -> (u32, u64) {
+    // SAFETY: `gate` is the map's only value.
+    let pid = unsafe { &raw const (*gate).successor_pid };
+    // SAFETY: as above.
+    let start = unsafe { &raw const (*gate).successor_start_ns };
+    // SAFETY: in bounds and aligned. Volatile: the next agent writes it from user space.
+    let pid = unsafe { core::ptr::read_volatile(pid) };
+    // SAFETY: as above.
+    let start = unsafe { core::ptr::read_volatile(start) };
+    (pid, start)
+}
+
 /// Some thread has touched a trap on an overlay.
 #[inline(always)]
 pub(crate) fn decided(gate: *mut Gate) -> bool {

@@ -4,9 +4,9 @@
 //! them once for a program (`kernel/bpf/verifier.c`, `do_check_subprogs`, since 5.6). Inlined, every way through the checks would be
 //! followed through the whole capture, and a program of these hooks would be "too large" after a million steps.
 
-use aya_ebpf::helpers::bpf_get_current_task;
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task};
 use koney_common::{
-    Counter, TrapKey,
+    Counter, Gate, TrapKey,
     identity::{CANARY_TRAP, UNDECIDED_TRAP},
     name::{CANDIDATES_PER_WINDOW, PROCESSES_PER_WINDOW},
 };
@@ -16,7 +16,7 @@ use crate::{
     capture::{self, Touch, Words},
     counters::count,
     crowd, gate,
-    kernel::{KernelPtr, config, file, object::Probed},
+    kernel::{KernelPtr, config, file, object::Probed, offset},
     maps::GATE,
     slot, throttle,
 };
@@ -38,11 +38,11 @@ pub(crate) extern "C" fn koney_tell(inode: u64, mount: u64, dentry: u64, words: 
         count(Counter::Canary);
         return capture::koney_record(inode, mount, dentry, words, flags);
     }
-    if !GATE.get_ptr_mut(0).is_some_and(gate::live) {
-        return 0;
-    }
     // SAFETY: takes no argument and reads no memory.
     let task = KernelPtr(unsafe { bpf_get_current_task() });
+    if !GATE.get_ptr_mut(0).is_some_and(|gate| gate::live(gate) && !is_successor(gate, task)) {
+        return 0;
+    }
     let key = file::key(Probed(KernelPtr(inode))).unwrap_or_default();
     let undecided = trap == UNDECIDED_TRAP;
     if !is_to_be_recorded(task, key, Words(words), undecided) {
@@ -62,6 +62,15 @@ pub(crate) extern "C" fn koney_tell(inode: u64, mount: u64, dentry: u64, words: 
         count(Counter::Dropped);
     }
     0
+}
+
+/// The next agent, which opens the traps to arm them, before it takes over.
+#[inline(always)]
+fn is_successor(gate: *mut Gate, task: KernelPtr) -> bool {
+    let (pid, start) = gate::successor(gate);
+    pid != 0
+        && pid == (bpf_get_current_pid_tgid() >> 32) as u32
+        && task.next(offset!(task_group_leader)).load::<u64>(offset!(task_start_time)) == start
 }
 
 /// False for what was only counted.

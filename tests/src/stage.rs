@@ -73,6 +73,11 @@ impl Stage {
         Agent::start(&agent::program()?, &self.manifests, &[&["--pins", "none"], arguments].concat())
     }
 
+    /// Starts the agent with its programs pinned below a folder.
+    pub fn start_pinned(&self, pins: &str) -> Result<Agent> {
+        Agent::start(&agent::program()?, &self.manifests, &["--pins", pins])
+    }
+
     /// Starts the agent and waits until so many traps are armed, all there are.
     pub async fn start_armed(&self, traps: usize) -> Result<Agent> {
         let agent = self.start()?;

@@ -18,7 +18,7 @@ use koney_common::{
 use thiserror::Error;
 
 use super::{
-    gate::{AgentId, Gate},
+    gate::Gate,
     names::Names,
     open::{self, OpenError, Stamp},
     pod::{Entry, Key, Request},
@@ -188,9 +188,9 @@ impl Armory {
         self.gate.set_live(live);
     }
 
-    /// Notes whose set this is.
-    pub(super) fn set_agent(&self, agent: AgentId) {
-        self.gate.set_agent(agent);
+    /// Notes how many dropped records were told of.
+    pub(super) fn set_dropped_told(&self, count: u64) {
+        self.gate.set_dropped_told(count);
     }
 
     /// The programs tell: no other agent has silenced them.

@@ -15,7 +15,7 @@ use super::{
     diagnostics,
     environment::{self, Environment},
     error::{Attempts, KernelError},
-    gate::{AgentId, Gate},
+    gate::Gate,
     hook::HookFailure,
     load::Programs,
     method::{Choice, Method},
@@ -73,7 +73,6 @@ pub struct Rings {
 
 /// eBPF detection, attached and seen to fire.
 pub struct Detector {
-    agent: AgentId,
     programs: Programs,
     armory: Arc<Armory>,
     pool: ArmPool,
@@ -124,18 +123,16 @@ impl Detector {
         let canary = Canary::new().map_err(KernelError::Canary)?;
         let attached =
             attach_first(options.attach, &environment, &mut programs, &armory, &canary, &mut rings.records, |_record| {})?;
-        let agent = attached.agent;
-        armory.set_agent(agent);
+        if let Some(pins) = programs.pins() {
+            pins.announce(attached.agent);
+        }
         let report = Report::new(environment, attached);
         report.log();
         programs.keep(report.method);
         armory.set_live(programs.pins().is_none_or(|pins| pins.formers().is_empty()));
         let pool = ArmPool::new(Arc::<Armory>::clone(&armory));
         let kept = [gate_map, ring_map, candidate_map];
-        Ok((
-            Self { agent, programs, armory, pool, counters, canary, repeats, candidates, slots, crowds, report, _maps: kept },
-            rings,
-        ))
+        Ok((Self { programs, armory, pool, counters, canary, repeats, candidates, slots, crowds, report, _maps: kept }, rings))
     }
 
     /// Has its own programs tell and those of all earlier agents be silent; gives the earlier ones, to be read and removed.
@@ -149,10 +146,9 @@ impl Detector {
         formers
     }
 
-    /// The agent itself: what it opens to arm its traps is seen by the programs of the agent before it.
-    #[must_use]
-    pub const fn agent(&self) -> AgentId {
-        self.agent
+    /// Notes for the next agent of how many dropped records this one has told.
+    pub fn note_dropped(&self, told: u64) {
+        self.armory.set_dropped_told(told);
     }
 
     /// A younger agent has silenced this one's programs.

@@ -12,11 +12,11 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 /// A process of an agent's, as the kernel's records tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AgentId {
+pub(super) struct AgentId {
     /// In the initial pid namespace, which the agent itself need not be in.
-    pub init_pid: u32,
+    pub(super) init_pid: u32,
     /// Its start, nanoseconds since boot.
-    pub start_ns: u64,
+    pub(super) start_ns: u64,
 }
 
 /// The map's only value, shared with the programs.
@@ -47,15 +47,20 @@ impl Gate {
         ArmingGuard { gate: self }
     }
 
-    /// Notes whose set this is.
-    pub(super) fn set_agent(&self, agent: AgentId) {
-        self.agent_pid().store(agent.init_pid, Ordering::SeqCst);
-        self.agent_start().store(agent.start_ns, Ordering::SeqCst);
+    /// Names the agent that is about to take over.
+    pub(super) fn set_successor(&self, agent: AgentId) {
+        self.successor_start().store(agent.start_ns, Ordering::SeqCst);
+        self.successor_pid().store(agent.init_pid, Ordering::SeqCst);
     }
 
-    /// Whose set this is.
-    pub(super) fn agent(&self) -> AgentId {
-        AgentId { init_pid: self.agent_pid().load(Ordering::SeqCst), start_ns: self.agent_start().load(Ordering::SeqCst) }
+    /// Notes how many dropped records were told of.
+    pub(super) fn set_dropped_told(&self, count: u64) {
+        self.dropped().store(count, Ordering::SeqCst);
+    }
+
+    /// How many dropped records were told of.
+    pub(super) fn dropped_told(&self) -> u64 {
+        self.dropped().load(Ordering::SeqCst)
     }
 
     /// Has the programs tell, or be silent.
@@ -101,16 +106,23 @@ impl Gate {
         unsafe { AtomicU32::from_ptr(field) }
     }
 
-    fn agent_pid(&self) -> &AtomicU32 {
+    fn successor_pid(&self) -> &AtomicU32 {
         // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-        let field = unsafe { &raw mut (*self.value.as_ptr()).agent_pid };
+        let field = unsafe { &raw mut (*self.value.as_ptr()).successor_pid };
         // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU32::from_ptr(field) }
     }
 
-    fn agent_start(&self) -> &AtomicU64 {
+    fn successor_start(&self) -> &AtomicU64 {
         // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-        let field = unsafe { &raw mut (*self.value.as_ptr()).agent_start_ns };
+        let field = unsafe { &raw mut (*self.value.as_ptr()).successor_start_ns };
+        // SAFETY: aligned to eight, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU64::from_ptr(field) }
+    }
+
+    fn dropped(&self) -> &AtomicU64 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).dropped_told };
         // SAFETY: aligned to eight, initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU64::from_ptr(field) }
     }

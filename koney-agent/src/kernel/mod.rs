@@ -49,7 +49,6 @@ pub use detection::Detection;
 pub use detector::{Detector, Options, Report, Rings};
 pub use environment::{Environment, Preemption};
 pub use error::{Attempt, Attempts, KernelError};
-pub use gate::AgentId;
 pub use held::{Fresh, Holder};
 pub use hook::{Hook, HookFailure};
 pub use method::{Choice, Method};

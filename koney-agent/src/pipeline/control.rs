@@ -26,7 +26,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<
     let mut control = Control { shared: Arc::clone(&shared), pool, round: None, again: false, told: None };
     let mut rescan = interval(RESCAN);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    snapshots.mark_changed();
+    // Before any look: what earlier agents have left is told after the first one, of the traps that it has found.
+    let first = Arc::clone(&snapshots.borrow_and_update());
+    control.apply(&first);
     loop {
         // Decoys that hang hold up their round, and nothing else.
         tokio::select! {

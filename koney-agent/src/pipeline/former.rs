@@ -54,9 +54,7 @@ impl Formers {
                 waiting.push((former, reads + 1));
                 continue;
             }
-            stream.of_former(true);
             stream.remains(former.remains());
-            stream.of_former(false);
             former.remove();
         }
         self.waiting = waiting;

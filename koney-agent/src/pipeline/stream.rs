@@ -12,9 +12,9 @@ use super::{
     repeats::{self, Bursts},
 };
 use crate::{
-    alert::{self, Alert, Gap},
-    event::{Check, Observation, Operation, PathKind, Subject, decode},
-    kernel::{AgentId, Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
+    alert::{self, Alert, Gap, GapCause},
+    event::{Check, Observation, Operation, PathKind, decode},
+    kernel::{Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
     trap::{Accessor, Decided, Held, Hit, Judgement, Undecided},
     workload::{Clock, Completer},
 };
@@ -32,8 +32,6 @@ pub(super) struct Stream {
     undecided: Undecided,
     held: Held,
     overlap: Overlap,
-    /// Agents, this one included: what they have opened to arm their traps is no access.
-    pub(super) agents: Vec<AgentId>,
     /// What is read now was seen by the programs of an earlier agent.
     former: bool,
     /// Files that only have a decoy's name, for the kernel to know.
@@ -64,7 +62,6 @@ impl Stream {
             undecided: Undecided::default(),
             held: Held::default(),
             overlap: Overlap::default(),
-            agents: Vec::new(),
             former: false,
             verdicts: Vec::new(),
             undecodable: 0,
@@ -97,7 +94,6 @@ impl Stream {
     pub(super) fn record(&mut self, bytes: &[u8]) -> bool {
         match decode(bytes) {
             Ok(seen) if is_canary(seen.trap) => return true,
-            Ok(seen) if self.former && self.is_of_an_agent(&seen.subject) => {}
             Ok(seen) if is_undecided(seen.trap) => self.candidate(&seen),
             Ok(seen) => self.access(seen),
             Err(error) => {
@@ -120,14 +116,15 @@ impl Stream {
 
     /// What an earlier agent has left besides its records.
     pub(super) fn remains(&mut self, remains: Remains) {
-        let Remains { slots, repeats, crowds } = remains;
+        let Remains { slots, repeats, crowds, dropped } = remains;
+        if dropped > 0 {
+            error!(count = dropped, "while no agent ran the ring was full, and accesses went unreported");
+            self.gaps(vec![Gap { cause: GapCause::RingFull, count: dropped }]);
+        }
         for (trap, slot) in &slots {
             self.kept(*trap, slot);
         }
         for (key, counted) in repeats {
-            if self.agents.contains(&AgentId { init_pid: key.init_pid, start_ns: key.start_time_ns }) {
-                continue;
-            }
             // Whose first access was told by the earlier agent is known by its number only.
             let summaries = if self.bursts.knows(&key) {
                 self.bursts.summary(&key, &counted)
@@ -166,16 +163,9 @@ impl Stream {
         }
     }
 
-    fn is_of_an_agent(&self, subject: &Subject) -> bool {
-        let id = AgentId { init_pid: subject.init_pid, start_ns: subject.start_ns.unwrap_or(0) };
-        self.agents.contains(&id)
-    }
-
     /// What was kept in few words because the ring was full.
     pub(super) fn kept(&mut self, trap: u32, slot: &Slot) {
-        if let Some(seen) = Observation::of_slot(trap, slot)
-            && !(self.former && self.is_of_an_agent(&seen.subject))
-        {
+        if let Some(seen) = Observation::of_slot(trap, slot) {
             self.access(seen);
         }
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     alert::{Gap, GapCause},
-    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Rings, pins::Former},
+    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Rings},
     workload::Clock,
 };
 
@@ -73,7 +73,6 @@ impl Watch {
         if !formers.is_empty() {
             info!(agents = formers.len(), "taking over from an agent that was here before");
             stream.overlaps(from);
-            stream.agents = formers.iter().map(Former::agent).chain([self.detector.agent()]).collect();
         }
         let mut formers = Formers::new(formers);
         formers.read(stream);
@@ -168,6 +167,7 @@ impl Watch {
                 for gap in losses(self.detector.report().method, &self.last, &counts) {
                     self.gaps.notice(gap.cause, gap.count);
                 }
+                self.detector.note_dropped(counts.get(Counter::Dropped));
                 self.last = counts;
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),

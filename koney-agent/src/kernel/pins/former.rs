@@ -3,13 +3,13 @@
 use std::{
     io,
     os::fd::{AsFd as _, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use aya::maps::{HashMap, Map, MapData, MapError};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use koney_common::{
-    Repeats, RepeatsKey, Slot,
+    Counter, Repeats, RepeatsKey, Slot,
     identity::LAYOUT,
     name::{CrowdKey, Window},
     record::{CANDIDATE_RING_BYTES, RING_BYTES},
@@ -27,6 +27,18 @@ use crate::kernel::{
 /// How long a living agent may take to read what it has and let go.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The gate of a set.
+fn gate(folder: &Path) -> io::Result<Gate> {
+    match map(folder, "GATE").map_err(io::Error::other)? {
+        Map::Array(data) => Gate::map(data.fd()),
+        _ => Err(io::Error::other("is not an array")),
+    }
+}
+
+fn map(folder: &Path, name: &str) -> Result<Map, MapError> {
+    Map::from_map_data(MapData::from_pin(folder.join(name))?)
+}
+
 /// What was seen and not told, besides the records.
 #[derive(Debug, Default)]
 pub struct Remains {
@@ -36,6 +48,8 @@ pub struct Remains {
     pub repeats: Vec<(RepeatsKey, Repeats)>,
     /// Counts of what further processes did.
     pub crowds: Vec<(CrowdKey, Window)>,
+    /// Records that found no room and no slot.
+    pub dropped: u64,
 }
 
 /// One set. Its folder is removed once it was read to the end.
@@ -45,18 +59,22 @@ pub struct Former {
     lock: Option<OwnedFd>,
     since: Option<Instant>,
     rings: Option<[Ring; 2]>,
-    agent: AgentId,
+    /// Dropped records that its agent has told of.
+    dropped_told: u64,
 }
 
 impl Former {
-    pub(super) fn new(folder: PathBuf, layout: u32) -> Self {
-        Self { folder, layout, lock: None, since: None, rings: None, agent: AgentId::default() }
+    pub(super) const fn new(folder: PathBuf, layout: u32) -> Self {
+        Self { folder, layout, lock: None, since: None, rings: None, dropped_told: 0 }
     }
 
-    /// The agent whose set it was.
-    #[must_use]
-    pub const fn agent(&self) -> AgentId {
-        self.agent
+    /// Its programs tell nothing of what that agent opens.
+    pub(super) fn announce(&self, agent: AgentId) {
+        if self.layout == LAYOUT
+            && let Ok(gate) = gate(&self.folder)
+        {
+            gate.set_successor(agent);
+        }
     }
 
     /// Its programs tell nothing any more. Where it lives, this is how it learns that it has been relieved.
@@ -65,14 +83,10 @@ impl Former {
         if self.layout != LAYOUT {
             return;
         }
-        let gate = self.map("GATE").map_err(io::Error::other).and_then(|map| match map {
-            Map::Array(data) => Gate::map(data.fd()),
-            _ => Err(io::Error::other("is not an array")),
-        });
-        match gate {
+        match gate(&self.folder) {
             Ok(gate) => {
                 gate.set_live(false);
-                self.agent = gate.agent();
+                self.dropped_told = gate.dropped_told();
             }
             // Half made: nothing was seen by it.
             Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's set is not whole"),
@@ -130,6 +144,7 @@ impl Former {
                 slots: Slots::new(self.table("SLOTS")?).take()?,
                 repeats: counted.into_iter().filter_map(|key| Some((key, repeats.close(&key)?))).collect(),
                 crowds: Crowds::new(self.table("CROWDS")?).read()?,
+                dropped: self.dropped()?.saturating_sub(self.dropped_told),
             })
         };
         read().unwrap_or_else(|error| {
@@ -148,8 +163,13 @@ impl Former {
         }
     }
 
+    fn dropped(&self) -> Result<u64, MapError> {
+        let counters = PerCpuArray::<_, u64>::try_from(self.map("COUNTERS")?)?;
+        Ok(counters.get(&(Counter::Dropped as u32), 0)?.iter().sum())
+    }
+
     fn map(&self, name: &str) -> Result<Map, MapError> {
-        Map::from_map_data(MapData::from_pin(self.folder.join(name))?)
+        map(&self.folder, name)
     }
 
     fn table<K: aya::Pod, V: aya::Pod>(&self, name: &str) -> Result<HashMap<MapData, K, V>, MapError> {

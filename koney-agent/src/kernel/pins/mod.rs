@@ -22,6 +22,8 @@ use thiserror::Error;
 
 pub use former::{Former, Remains};
 
+use super::gate::AgentId;
+
 /// Where the agent pins unless it is told otherwise.
 pub const DEFAULT: &str = "/sys/fs/bpf/koney";
 
@@ -31,7 +33,7 @@ const BPF_FS: u32 = 0xcafe_4a11;
 const LINK: &str = "link_";
 
 /// The maps that hold what was seen.
-pub(super) const MAPS: [&str; 6] = ["GATE", "RECORDS", "CANDIDATE_RECORDS", "SLOTS", "REPEATS", "CROWDS"];
+pub(super) const MAPS: [&str; 7] = ["GATE", "RECORDS", "CANDIDATE_RECORDS", "SLOTS", "REPEATS", "CROWDS", "COUNTERS"];
 
 /// Nothing outlives the agent. Not fatal: accesses while no agent runs go unseen. The operator acts.
 #[derive(Debug, Error)]
@@ -105,6 +107,13 @@ impl Pins {
     /// From here on the set outlives the agent.
     pub(super) fn keep(&mut self) {
         self.kept = true;
+    }
+
+    /// Tells the programs of all agents before this one not to tell of what this one opens to arm its traps.
+    pub(super) fn announce(&self, agent: AgentId) {
+        for former in self.formers() {
+            former.announce(agent);
+        }
     }
 
     /// The sets of all agents before this one, oldest first.
