@@ -126,12 +126,14 @@ pub(crate) fn read_user<const N: usize>(to: &mut [u8; N], length: u64, source: u
 /// The compiler makes of an initialiser a call of `memset`, a loop over bytes of which the verifier follows every turn.
 #[inline(always)]
 pub(crate) fn zeroed<T: Copy>() -> T {
-    const { assert!(size_of::<T>() % 4 == 0 && align_of::<T>() >= 4, "written in words of four bytes") };
+    const { assert!(size_of::<T>().is_multiple_of(4) && align_of::<T>() >= 4, "written in words of four bytes") };
     let mut value = core::mem::MaybeUninit::<T>::uninit();
     let words = value.as_mut_ptr().cast::<u32>();
     for index in 0..size_of::<T>() / 4 {
-        // SAFETY: within `value`, and aligned, as asserted above.
-        unsafe { words.add(index).write(opaque(0) as u32) };
+        // SAFETY: within `value`, as asserted above.
+        let word = unsafe { words.add(index) };
+        // SAFETY: as above, and aligned.
+        unsafe { word.write(opaque(0) as u32) };
     }
     // SAFETY: every byte was written; every `T` here is integers only.
     unsafe { value.assume_init() }
