@@ -182,6 +182,8 @@ pub struct Config {
     pub setxattr_dentry: u32,
     /// The same of the LSM hook `inode_setxattr`.
     pub lsm_setxattr_dentry: u32,
+    /// Which argument of `inode_permission` is the inode.
+    pub permission_inode: u32,
     /// What every open reads of its `struct file`.
     pub file: Extent,
     /// What it reads of the `struct inode`.

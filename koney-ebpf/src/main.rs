@@ -28,6 +28,8 @@ mod counters;
 #[cfg(target_arch = "bpf")]
 mod crowd;
 #[cfg(target_arch = "bpf")]
+mod denied;
+#[cfg(target_arch = "bpf")]
 mod gate;
 #[cfg(target_arch = "bpf")]
 mod hooks;

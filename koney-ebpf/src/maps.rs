@@ -33,6 +33,7 @@ pub(crate) static CONFIG: Config = Config {
     lsm_setattr_dentry: 0,
     setxattr_dentry: 0,
     lsm_setxattr_dentry: 0,
+    permission_inode: 0,
     file: NO_EXTENT,
     inode: NO_EXTENT,
     dentry: NO_EXTENT,

@@ -71,14 +71,23 @@ fn note(trap: u32, copying: u32) -> bool {
 /// The trap whose file the current thread is copying up, once: what is opened next to write is the copy.
 #[inline(always)]
 pub(crate) fn take_copying() -> Option<u32> {
-    let decided = DECIDED_BY_THREAD.get_ptr_mut(thread())?;
+    match copied() {
+        0 => None,
+        word => Some((word >> 1) as u32),
+    }
+}
+
+/// The same in a word: twice the trap and one, or zero. A function of its own for its stack.
+#[inline(never)]
+fn copied() -> u64 {
+    let Some(decided) = DECIDED_BY_THREAD.get_ptr_mut(thread()) else { return 0 };
     // SAFETY: the entry of an LRU map is never freed; one that goes to another thread meanwhile has another start time.
     let decided = unsafe { &mut *decided };
     if decided.copying == 0 || decided.start_time_ns != start_time() {
-        return None;
+        return 0;
     }
     decided.copying = 0;
-    Some(decided.trap)
+    u64::from(decided.trap) << 1 | 1
 }
 
 /// What the current thread has touched on an overlay before.

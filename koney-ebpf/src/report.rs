@@ -6,7 +6,7 @@
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task};
 use koney_common::{
-    Counter, Gate, TrapKey,
+    Counter, TrapKey,
     identity::{CANARY_TRAP, UNDECIDED_TRAP},
     name::{CANDIDATES_PER_WINDOW, PROCESSES_PER_WINDOW},
 };
@@ -40,7 +40,7 @@ pub(crate) extern "C" fn koney_tell(inode: u64, mount: u64, dentry: u64, words: 
     }
     // SAFETY: takes no argument and reads no memory.
     let task = KernelPtr(unsafe { bpf_get_current_task() });
-    if !GATE.get_ptr_mut(0).is_some_and(|gate| gate::live(gate) && !is_successor(gate, task)) {
+    if !tells(task.0) {
         return 0;
     }
     let key = file::key(Probed(KernelPtr(inode))).unwrap_or_default();
@@ -64,13 +64,20 @@ pub(crate) extern "C" fn koney_tell(inode: u64, mount: u64, dentry: u64, words: 
     0
 }
 
-/// The next agent, which opens the traps to arm them, before it takes over.
-#[inline(always)]
-fn is_successor(gate: *mut Gate, task: KernelPtr) -> bool {
+/// This set of programs is the one that tells, and the process is not the next agent, which opens the traps to arm them before it takes over.
+///
+/// A function of its own for its stack, which the record's does not lie upon.
+#[inline(never)]
+fn tells(task: u64) -> bool {
+    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    if !gate::live(gate) {
+        return false;
+    }
     let (pid, start) = gate::successor(gate);
-    pid != 0
+    let is_successor = pid != 0
         && pid == (bpf_get_current_pid_tgid() >> 32) as u32
-        && task.next(offset!(task_group_leader)).load::<u64>(offset!(task_start_time)) == start
+        && KernelPtr(task).next(offset!(task_group_leader)).load::<u64>(offset!(task_start_time)) == start;
+    !is_successor
 }
 
 /// False for what was only counted.

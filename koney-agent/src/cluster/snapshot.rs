@@ -33,6 +33,8 @@ pub struct Policy {
     pub name: String,
     /// The valid traps.
     pub traps: Vec<FileTrap>,
+    /// Attempts that the kernel denies are asked for, by an annotation.
+    pub denied: bool,
     /// How many traps the policy declares, valid or not.
     pub declared: usize,
 }

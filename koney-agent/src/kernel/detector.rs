@@ -140,6 +140,7 @@ impl Detector {
     /// An access in the moment between the two is seen by both.
     pub fn take_over(&mut self) -> Vec<Former> {
         let mut formers = self.programs.pins().map(Pins::formers).unwrap_or_default();
+        formers.iter_mut().for_each(Former::prepare);
         self.armory.set_live(true);
         formers.iter_mut().for_each(Former::silence);
         formers.iter().for_each(Former::detach);
@@ -149,6 +150,12 @@ impl Detector {
     /// Notes for the next agent of how many dropped records this one has told.
     pub fn note_dropped(&self, told: u64) {
         self.armory.set_dropped_told(told);
+    }
+
+    /// Watches opens that the kernel denies too, or no longer: a program on every permission check of the node, attached only while it
+    /// is wanted.
+    pub fn watch_denied(&mut self, watch: bool) -> Result<(), HookFailure> {
+        self.programs.watch_denied(self.report.method, watch)
     }
 
     /// A younger agent has silenced this one's programs.

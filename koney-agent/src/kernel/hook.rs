@@ -25,6 +25,8 @@ pub enum Hook {
     Setxattr,
     /// An overlay copies a file up.
     CopyUp,
+    /// An open is denied. Attached only while some policy asks for it.
+    Denied,
 }
 
 /// A hook whose program is not attached, and why.
@@ -54,6 +56,7 @@ impl Hook {
             Self::Setattr => "setattr",
             Self::Setxattr => "setxattr",
             Self::CopyUp => "copy_up",
+            Self::Denied => "denied",
         }
     }
 
@@ -69,12 +72,15 @@ impl Hook {
             Self::Symlink => "putting a symbolic link in a decoy's place",
             Self::Setattr => "changing a decoy's mode, owner or size",
             Self::Setxattr => "setting a decoy's extended attributes",
+            Self::Denied => "opening a decoy that the mode bits deny",
             Self::CopyUp => "reading a decoy's copy behind an overlay's back before it was looked at again",
         }
     }
 
     pub(super) fn program(self, method: Method) -> String {
-        format!("{}_{}", method.name(), self.name())
+        // The verdict is beside the arguments of fexit programs alone.
+        let method = if self == Self::Denied { "fexit" } else { method.name() };
+        format!("{method}_{}", self.name())
     }
 
     /// The LSM hook (`include/linux/lsm_hook_defs.h`).
@@ -88,12 +94,14 @@ impl Hook {
             Self::Setattr => "inode_setattr",
             Self::Setxattr => "inode_setxattr",
             Self::CopyUp => "inode_copy_up",
+            Self::Denied => "inode_permission",
         }
     }
 
-    /// The function of `security/security.c` that calls the LSM hook.
+    /// The function of `security/security.c` that calls the LSM hook; for a denied open, that of `fs/namei.c` that denies it.
     pub(super) fn function(self) -> String {
-        format!("security_{}", self.lsm())
+        let prefix = if self == Self::Denied { "" } else { "security_" };
+        format!("{prefix}{}", self.lsm())
     }
 }
 

@@ -31,8 +31,10 @@ pub(super) struct Programs {
     btf: Btf,
     attached: Vec<(Method, Hook)>,
     changes: bool,
+    /// Denied opens are asked for.
+    denied: bool,
     pins: Option<Pins>,
-    links: Vec<PinnedLink>,
+    links: Vec<(Hook, PinnedLink)>,
     /// The kernel cannot pin the links of this method.
     unpinnable: fn(Method) -> bool,
 }
@@ -59,7 +61,7 @@ impl Programs {
                 .map_err(|error| KernelError::Load(format!("map {name} cannot be pinned: {}", chain(&error))))?;
         }
         let unpinnable = if Environment::read().older_than(5, 15) { |method| method == Method::Kprobe } else { |_method| false };
-        Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes, pins, links: Vec::new(), unpinnable })
+        Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes, denied: false, pins, links: Vec::new(), unpinnable })
     }
 
     /// The pinned set, where there is one.
@@ -114,7 +116,31 @@ impl Programs {
                 Err(reason) => failures.push(HookFailure { hook, reason }),
             }
         }
+        if self.denied {
+            match self.attach_one(method, Hook::Denied) {
+                Ok(()) => self.attached.push((method, Hook::Denied)),
+                Err(reason) => failures.push(HookFailure { hook: Hook::Denied, reason }),
+            }
+        }
         Ok(failures)
+    }
+
+    /// Watches denied opens beside all that the method in force watches, or no longer.
+    pub(super) fn watch_denied(&mut self, method: Method, watch: bool) -> Result<(), HookFailure> {
+        self.denied = watch;
+        let attached = self.attached.iter().position(|(_, hook)| *hook == Hook::Denied);
+        match (watch, attached) {
+            (true, None) => {
+                self.attach_one(method, Hook::Denied).map_err(|reason| HookFailure { hook: Hook::Denied, reason })?;
+                self.attached.push((method, Hook::Denied));
+            }
+            (false, Some(position)) => {
+                self.attached.remove(position);
+                self.unload(method, Hook::Denied);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn attach_one(&mut self, method: Method, hook: Hook) -> Result<(), String> {
@@ -124,28 +150,33 @@ impl Programs {
         let program = ebpf.program_mut(&name).ok_or_else(|| format!("the object has no program {name}"))?;
         let link = attach(method, hook, program, btf, pin.is_some())?;
         if let (Some(path), Some(link)) = (pin, link) {
-            links.push(link.pin(path).map_err(|error| format!("the link cannot be pinned: {}", chain(&error)))?);
+            let pinned = link.pin(path).map_err(|error| format!("the link cannot be pinned: {}", chain(&error)))?;
+            links.push((hook, pinned));
         }
         Ok(())
     }
 
     pub(super) fn detach(&mut self) {
-        for link in std::mem::take(&mut self.links) {
+        for (method, hook) in std::mem::take(&mut self.attached) {
+            self.unload(method, hook);
+        }
+    }
+
+    fn unload(&mut self, method: Method, hook: Hook) {
+        for (_, link) in self.links.extract_if(.., |(of, _)| *of == hook) {
             if let Err(error) = link.unpin() {
                 tracing::debug!(%error, "the pinned link was gone already");
             }
         }
-        for (method, hook) in std::mem::take(&mut self.attached) {
-            let Some(program) = self.ebpf.program_mut(&hook.program(method)) else { continue };
-            let unloaded = match program {
-                Program::Lsm(lsm) => lsm.unload(),
-                Program::FEntry(fentry) => fentry.unload(),
-                Program::KProbe(kprobe) => kprobe.unload(),
-                _ => continue,
-            };
-            if let Err(error) = unloaded {
-                tracing::debug!(%error, %method, %hook, "the program was gone already");
-            }
+        let unloaded = match self.ebpf.program_mut(&hook.program(method)) {
+            Some(Program::Lsm(lsm)) => lsm.unload(),
+            Some(Program::FEntry(fentry)) => fentry.unload(),
+            Some(Program::KProbe(kprobe)) => kprobe.unload(),
+            Some(Program::FExit(fexit)) => fexit.unload(),
+            _ => return,
+        };
+        if let Err(error) = unloaded {
+            tracing::debug!(%error, %method, %hook, "the program was gone already");
         }
     }
 
@@ -173,6 +204,10 @@ fn attach(method: Method, hook: Hook, program: &mut Program, btf: &Btf, wanted: 
             let id = loaded(kprobe.load()).and_then(|()| kprobe.attach(&function, 0)).map_err(refused)?;
             let link = if wanted { Some(kprobe.take_link(id).map_err(refused)?) } else { None };
             link.map(|link| link.try_into().map_err(|error| chain(&error))).transpose()?
+        }
+        (_, Program::FExit(fexit)) if hook == Hook::Denied => {
+            let id = loaded(fexit.load(&function, btf)).and_then(|()| fexit.attach()).map_err(refused)?;
+            if wanted { Some(fexit.take_link(id).map_err(refused)?.into()) } else { None }
         }
         _ => return Err(format!("the program of {hook} by {method} is of another type")),
     })

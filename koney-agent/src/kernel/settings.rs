@@ -8,7 +8,8 @@ use super::btf::Btf;
 
 /// Reads `/proc` and `/sys`; the places of arguments come from the kernel's type information.
 pub(super) fn read(throttle: bool, btf: &Btf, offsets: &Offsets) -> Config {
-    let dentry = |function| btf.argument(function, "dentry").unwrap_or(0);
+    let argument = |function, name| btf.argument(function, name).unwrap_or(0);
+    let dentry = |function| argument(function, "dentry");
     Config {
         agent_pid_ns: pid_namespace(),
         cgroup_v1: u32::from(names_from_cgroup_v1()),
@@ -17,6 +18,7 @@ pub(super) fn read(throttle: bool, btf: &Btf, offsets: &Offsets) -> Config {
         lsm_setattr_dentry: dentry("bpf_lsm_inode_setattr"),
         setxattr_dentry: dentry("security_inode_setxattr"),
         lsm_setxattr_dentry: dentry("bpf_lsm_inode_setxattr"),
+        permission_inode: argument("inode_permission", "inode"),
         file: offsets.file_extent(),
         inode: offsets.inode_extent(),
         dentry: offsets.dentry_extent(),

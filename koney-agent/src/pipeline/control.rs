@@ -133,7 +133,12 @@ impl Control {
 
 fn wanted(policy: &Policy) -> impl Iterator<Item = Wanted> + '_ {
     let watched = policy.traps.iter().filter(|trap| trap.watched);
-    watched.map(|trap| Wanted { place: Place::Host, policy: policy.name.clone(), file_path: trap.file_path.clone() })
+    watched.map(|trap| Wanted {
+        place: Place::Host,
+        policy: policy.name.clone(),
+        file_path: trap.file_path.clone(),
+        denied: policy.denied,
+    })
 }
 
 fn sink(sink: &Sink) -> SinkConfig {

@@ -104,6 +104,11 @@ impl Stream {
         false
     }
 
+    /// Some policy asks for attempts that the kernel denies.
+    pub(super) fn wants_denied(&self) -> bool {
+        self.shared.table().wants_denied()
+    }
+
     /// Both an earlier agent's programs and this one's have told since then.
     pub(super) fn overlaps(&mut self, from_ns: u64) {
         self.overlap = Overlap::since(from_ns);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     alert::{Gap, GapCause},
-    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, Method, Rings},
+    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, HookFailure, Method, Rings},
     workload::Clock,
 };
 
@@ -36,6 +36,8 @@ pub(super) struct Watch {
     looked_up: u64,
     /// What earlier agents have left; none before this one has taken over.
     formers: Option<Formers>,
+    /// Denied opens are asked for.
+    denied: bool,
 }
 
 /// What the last touch came to.
@@ -60,6 +62,7 @@ impl Watch {
             canary: Canary::Seen,
             looked_up: 0,
             formers: None,
+            denied: false,
         }
     }
 
@@ -176,11 +179,25 @@ impl Watch {
             formers.read(stream);
         }
         self.sweep(stream);
+        self.watch_denied(stream.wants_denied());
         self.tell(stream, false);
         match self.canary {
             Canary::Touched { at, seen } if at.elapsed() > CANARY_DEADLINE => self.overdue(stream, seen),
             Canary::Blind { since } if since.elapsed() > BLIND_RETRY => self.attach_again(stream),
             _ => {}
+        }
+    }
+
+    fn watch_denied(&mut self, wanted: bool) {
+        if self.denied == wanted {
+            return;
+        }
+        self.denied = wanted;
+        match block_in_place(|| self.detector.watch_denied(wanted)) {
+            Ok(()) => info!(watched = wanted, "attempts that the kernel denies"),
+            Err(HookFailure { hook, reason }) => {
+                warn!(%hook, reason, unseen = hook.cost(), "a policy asks for denied attempts, which cannot be watched on this kernel");
+            }
         }
     }
 

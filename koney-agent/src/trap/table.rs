@@ -38,6 +38,8 @@ pub struct Wanted {
     pub policy: String,
     /// `filePath` as the policy writes it.
     pub file_path: String,
+    /// The policy asks for attempts that the kernel denies.
+    pub denied: bool,
 }
 
 /// An observation belongs to this trap of this policy.
@@ -80,7 +82,8 @@ pub(super) struct At {
 #[derive(Debug)]
 pub(super) struct Trap {
     pub(super) number: u32,
-    policies: BTreeSet<Arc<str>>,
+    /// Each with whether it asks for denied attempts.
+    policies: BTreeMap<Arc<str>, bool>,
     pub(super) state: State,
     pub(super) keys: Keys,
     /// Its path without symbolic links, as it was last found.
@@ -90,9 +93,9 @@ pub(super) struct Trap {
 impl Table {
     /// Makes the wanted traps the traps of the table.
     pub fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
-        let mut all: BTreeMap<At, BTreeSet<Arc<str>>> = BTreeMap::new();
-        for Wanted { place, policy, file_path } in wanted {
-            all.entry(At { place, path: file_path.into() }).or_default().insert(policy.into());
+        let mut all: BTreeMap<At, BTreeMap<Arc<str>, bool>> = BTreeMap::new();
+        for Wanted { place, policy, file_path, denied } in wanted {
+            *all.entry(At { place, path: file_path.into() }).or_default().entry(policy.into()).or_default() |= denied;
         }
         let gone: Vec<_> = self.traps.keys().filter(|at| !all.contains_key(*at)).cloned().collect();
         for at in gone {
@@ -229,7 +232,7 @@ impl Table {
             if at.is_none() {
                 self.released.insert(key);
             }
-            return at.into_iter().flat_map(|at| self.hits_of(&at)).collect();
+            return at.into_iter().flat_map(|at| self.hits_of(&at, seen.operation)).collect();
         };
         let mut trapped = Vec::new();
         for at in holders {
@@ -254,7 +257,7 @@ impl Table {
                 }
             }
         }
-        owner::of(&trapped, seen).into_iter().flat_map(|at| self.hits_of(at)).collect()
+        owner::of(&trapped, seen).into_iter().flat_map(|at| self.hits_of(at, seen.operation)).collect()
     }
 
     /// A file that was no trap's turned out to be these: it stays theirs wherever it is moved. Gives the number of one.
@@ -290,10 +293,22 @@ impl Table {
         self.traps.iter().map(|(at, trap)| (&at.place, at.path.as_ref(), &trap.state))
     }
 
-    pub(super) fn hits_of(&self, at: &At) -> Vec<Hit> {
+    /// The policies of a trap that are to be told of the operation.
+    pub(super) fn hits_of(&self, at: &At, operation: Operation) -> Vec<Hit> {
         let policies = self.traps.get(at).into_iter().flat_map(|trap| &trap.policies);
-        let hit = |policy| Hit { place: at.place.clone(), policy: Arc::clone(policy), file_path: Arc::clone(&at.path) };
-        policies.map(hit).collect()
+        let asking = policies.filter(|(_, denied)| **denied || operation != Operation::Denied);
+        let hit = |(policy, _): (&Arc<str>, _)| Hit {
+            place: at.place.clone(),
+            policy: Arc::clone(policy),
+            file_path: Arc::clone(&at.path),
+        };
+        asking.map(hit).collect()
+    }
+
+    /// Some policy asks for attempts that the kernel denies.
+    #[must_use]
+    pub fn wants_denied(&self) -> bool {
+        self.traps.values().any(|trap| trap.policies.values().any(|denied| *denied))
     }
 
     /// Made of place and path, so that records of an earlier agent's programs are those of the same trap. Two that come to the same number are
@@ -333,8 +348,8 @@ pub(super) fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn report(at: &At, policies: &BTreeSet<Arc<str>>, state: &State) {
-    let policies = policies.iter().map(|policy| policy.escape_debug().to_string()).collect::<Vec<_>>().join(",");
+fn report(at: &At, policies: &BTreeMap<Arc<str>, bool>, state: &State) {
+    let policies = policies.keys().map(|policy| policy.escape_debug().to_string()).collect::<Vec<_>>().join(",");
     let path = at.path.escape_debug();
     let container = at.place.container_id();
     match state {

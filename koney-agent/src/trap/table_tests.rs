@@ -13,7 +13,7 @@ const KEY: TrapKey = TrapKey::new(1, 42);
 const OTHER: TrapKey = TrapKey::new(1, 43);
 
 fn wanted(policy: &str, file_path: &str) -> Wanted {
-    Wanted { place: Place::Host, policy: policy.to_owned(), file_path: file_path.to_owned() }
+    Wanted { place: Place::Host, policy: policy.to_owned(), file_path: file_path.to_owned(), denied: false }
 }
 
 fn table(traps: &[Wanted]) -> Table {

@@ -58,7 +58,7 @@ impl Undecided {
         }
         let named = by_path(table, seen);
         if !named.is_empty() {
-            let hits: Vec<_> = named.iter().flat_map(|at| table.hits_of(at)).collect();
+            let hits: Vec<_> = named.iter().flat_map(|at| table.hits_of(at, seen.operation)).collect();
             table.adopt(seen, &hits);
             return Judgement::Hits(hits);
         }
@@ -90,7 +90,7 @@ impl Undecided {
                 let mut at = by_path(table, &held.seen);
                 at.extend(table.traps.keys().filter(|at| is_gone(table, at, &held.seen)).cloned());
                 at.dedup();
-                at.iter().flat_map(|at| table.hits_of(at)).collect()
+                at.iter().flat_map(|at| table.hits_of(at, held.seen.operation)).collect()
             } else {
                 self.0.push(held);
                 continue;

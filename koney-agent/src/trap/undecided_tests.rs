@@ -16,7 +16,7 @@ const JAIL: TrapKey = TrapKey::new(1, 99);
 
 fn table() -> Table {
     let mut table = Table::default();
-    table.want([Wanted { place: Place::Host, policy: "p".to_owned(), file_path: "/run/koney/token".to_owned() }]);
+    table.want([Wanted { place: Place::Host, policy: "p".to_owned(), file_path: "/run/koney/token".to_owned(), denied: false }]);
     table.know_root(Root::Own, ROOT);
     table
 }

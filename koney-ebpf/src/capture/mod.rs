@@ -23,11 +23,14 @@ use crate::{
 pub(crate) struct Spot {
     /// The `struct vfsmount`; null where the hook knows none.
     pub(crate) mount: KernelPtr,
-    /// The `struct dentry`.
+    /// The `struct dentry`; null where the hook knows none.
     pub(crate) dentry: KernelPtr,
 }
 
 impl Spot {
+    /// The hook knows the file and no name of it.
+    pub(crate) const UNKNOWN: Self = Self { mount: KernelPtr(0), dentry: KernelPtr(0) };
+
     /// Where an opened file stands.
     #[inline(always)]
     pub(crate) fn of_file(file: KernelPtr) -> Self {

@@ -51,7 +51,9 @@ pub(crate) fn capture(record: &mut Record, task: KernelPtr, spot: Spot) {
     let (start, known) = start(spot, root, pwd);
     let outside = if known { valid::PATH_OUTSIDE_ROOT } else { valid::PATH_IN_FILE_SYSTEM };
     let bits = Bits { root: valid::PATH, outside: valid::PATH | outside, truncated: valid::PATH | valid::PATH_TRUNCATED };
-    record.valid |= write(start, root, &mut record.path, &mut record.path_len, bits);
+    let written = write(start, root, &mut record.path, &mut record.path_len, bits);
+    // A hook that knows no name tells no path.
+    record.valid |= written & !if_zero(start.dentry.0);
     // Read anew: the verifier remembers which values are copies of one another, and would follow the next walk once for each way in
     // which the last one began.
     let (root, pwd) = (root_of(task), working_directory_of(task));

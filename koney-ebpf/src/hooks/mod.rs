@@ -4,6 +4,7 @@
 //! returned 0 (`arch/x86/net/bpf_jit_comp.c`, `invoke_bpf_mod_ret`), so the previous verdict is 0 whenever they run.
 
 mod fentry;
+mod fexit;
 mod floor;
 mod kprobe;
 mod lsm;

@@ -22,7 +22,7 @@ pub struct Scene {
     detection: Detection,
     table: Table,
     undecided: Undecided,
-    wanted: Vec<(String, Place, String)>,
+    wanted: Vec<(String, Place, String, bool)>,
     firsts: BTreeMap<RepeatsKey, Vec<Told>>,
     completer: Completer,
     held: Held,
@@ -66,19 +66,20 @@ impl Scene {
         if let Detection::Ebpf(both) = &mut self.detection {
             drain(&mut both.1.candidates, &mut Vec::new());
         }
-        self.wanted.push((policy.to_owned(), place.clone(), path.to_owned()));
+        self.wanted.push((policy.to_owned(), place.clone(), path.to_owned(), false));
         self.update();
     }
 
     /// Traps of one policy in one place, all at once.
     pub fn want_all(&mut self, policy: &str, place: &Place, paths: &[String]) {
-        self.wanted.extend(paths.iter().map(|path| (policy.to_owned(), place.clone(), path.clone())));
+        self.wanted.extend(paths.iter().map(|path| (policy.to_owned(), place.clone(), path.clone(), false)));
         self.update();
     }
 
     /// The same, of a policy that has denied attempts told too.
     pub fn want_denied(&mut self, policy: &str, place: &Place, path: &str) {
-        self.want(policy, place, path);
+        self.wanted.push((policy.to_owned(), place.clone(), path.to_owned(), true));
+        self.update();
     }
 
     /// No trap is wanted any more.
@@ -246,13 +247,15 @@ impl Scene {
     }
 
     fn update(&mut self) {
-        let wanted = self.wanted.iter().map(|(policy, at, path)| Wanted {
+        let wanted = self.wanted.iter().map(|(policy, at, path, denied)| Wanted {
             place: place(at),
             policy: policy.clone(),
             file_path: path.clone(),
+            denied: *denied,
         });
         self.table.want(wanted);
         if let Detection::Ebpf(both) = &mut self.detection {
+            both.0.watch_denied(self.table.wants_denied()).expect("denied opens can be watched");
             both.0.candidates().forget_refusals().expect("refusals can be forgotten");
         }
         self.name();

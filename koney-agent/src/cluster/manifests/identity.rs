@@ -73,6 +73,21 @@ pub(super) fn object(scope: &Scope<'_>, kind: Kind, agent_namespace: &str) -> Re
     Ok(ObjectRef { kind, namespace, name })
 }
 
+/// An annotation that is `"true"` or `"false"`; false where it is absent.
+pub(super) fn flag(scope: &Scope<'_>, name: &str) -> Result<bool, Box<Problem>> {
+    let Some(annotations) = scope.node.get("metadata").and_then(|metadata| metadata.get("annotations")) else { return Ok(false) };
+    let Some(node) = annotations.get(name) else { return Ok(false) };
+    let got = match &node.content {
+        Content::Text(text) if text == "true" => return Ok(true),
+        Content::Text(text) if text == "false" => return Ok(false),
+        Content::Text(text) => quoted(text),
+        _ => node.describe().to_owned(),
+    };
+    let field = FieldPath::root("metadata").key("annotations").key(name);
+    let reason = format!("must be the text \"true\" or \"false\", got {got}; the policy is in force without it");
+    Err(Box::new(scope.problem(Severity::Warning, &field, &reason, "put true or false in quotes")))
+}
+
 fn is_dns_name(name: &str, limit: usize) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     name.len() <= limit

@@ -16,6 +16,9 @@ use super::node::{Content, Node};
 use super::scope::Scope;
 use super::{identity, secret_object, typed, unknown};
 
+/// The annotation of a policy that asks for attempts that the kernel denies.
+const DENIED: &str = "koney/denied-attempts";
+
 /// What one object of a file came to.
 pub(super) struct Reading {
     /// Where it starts, from 1.
@@ -100,7 +103,11 @@ fn policy(scope: &Scope<'_>, object: ObjectRef) -> Reading {
     let validated = validate::policy(&object.name, &spec);
     let mut problems = issues(scope, &validated.issues);
     problems.extend(unknown::of_resource(scope, &written(&spec)));
-    let policy = Object::Policy(validated.policy);
+    let denied = identity::flag(scope, DENIED).unwrap_or_else(|problem| {
+        problems.push(*problem);
+        false
+    });
+    let policy = Object::Policy(Policy { denied, ..validated.policy });
     let outcome = if validated.rejected { Outcome::Invalid { fallback: Some(policy) } } else { Outcome::Valid(policy) };
     Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }

@@ -59,13 +59,12 @@ pub struct Former {
     lock: Option<OwnedFd>,
     since: Option<Instant>,
     rings: Option<[Ring; 2]>,
-    /// Dropped records that its agent has told of.
-    dropped_told: u64,
+    gate: Option<Gate>,
 }
 
 impl Former {
     pub(super) const fn new(folder: PathBuf, layout: u32) -> Self {
-        Self { folder, layout, lock: None, since: None, rings: None, dropped_told: 0 }
+        Self { folder, layout, lock: None, since: None, rings: None, gate: None }
     }
 
     /// Its programs tell nothing of what that agent opens.
@@ -77,20 +76,25 @@ impl Former {
         }
     }
 
-    /// Its programs tell nothing any more. Where it lives, this is how it learns that it has been relieved.
-    pub(in crate::kernel) fn silence(&mut self) {
-        self.since = Some(Instant::now());
+    /// Makes ready to silence it: what both sets see between the two stores is told twice where its agent lives, so nothing else may
+    /// lie between them.
+    pub(in crate::kernel) fn prepare(&mut self) {
         if self.layout != LAYOUT {
             return;
         }
         match gate(&self.folder) {
-            Ok(gate) => {
-                gate.set_live(false);
-                self.dropped_told = gate.dropped_told();
-            }
+            Ok(gate) => self.gate = Some(gate),
             // Half made: nothing was seen by it.
             Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's set is not whole"),
         }
+    }
+
+    /// Its programs tell nothing any more. Where it lives, this is how it learns that it has been relieved.
+    pub(in crate::kernel) fn silence(&mut self) {
+        if let Some(gate) = &self.gate {
+            gate.set_live(false);
+        }
+        self.since = Some(Instant::now());
     }
 
     /// Its programs are gone with its links.
@@ -144,7 +148,7 @@ impl Former {
                 slots: Slots::new(self.table("SLOTS")?).take()?,
                 repeats: counted.into_iter().filter_map(|key| Some((key, repeats.close(&key)?))).collect(),
                 crowds: Crowds::new(self.table("CROWDS")?).read()?,
-                dropped: self.dropped()?.saturating_sub(self.dropped_told),
+                dropped: self.dropped()?.saturating_sub(self.gate.as_ref().map_or(0, Gate::dropped_told)),
             })
         };
         read().unwrap_or_else(|error| {
