@@ -100,6 +100,24 @@ fn what_the_schema_refuses_is_named_with_line_field_and_reason() {
 }
 
 #[test]
+fn an_annotation_is_a_text_that_says_yes_or_no() {
+    let annotated = |value: &str| {
+        let annotations = format!("name: service-token\n  annotations: {{koney/denied-attempts: {value}}}");
+        problems_of(SERVICE_TOKEN.replace("'*'", "''").replace("name: service-token", &annotations))
+    };
+    for value in ["'true'", "'false'"] {
+        assert_eq!(annotated(value), [""; 0]);
+    }
+    for (value, got) in [("true", "a boolean"), ("'yes'", "\"yes\"")] {
+        let expected = format!(
+            "a.yaml:5: DeceptionPolicy/service-token metadata.annotations[\"koney/denied-attempts\"]: must be the text \"true\" \
+             or \"false\", got {got}; the policy is in force without it; put true or false in quotes"
+        );
+        assert_eq!(annotated(value), [expected]);
+    }
+}
+
+#[test]
 fn trap_rules_come_with_their_lines() {
     let relative = SERVICE_TOKEN.replace("/run/secrets", "run/secrets").replace("'*'", "''");
     assert_eq!(
