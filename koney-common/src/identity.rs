@@ -87,8 +87,10 @@ pub struct Gate {
     pub successor_start_ns: u64,
     /// How many dropped records ([`crate::Counter::Dropped`]) the agent has told of.
     pub dropped_told: u64,
+    /// When the agent was last there, nanoseconds since boot; zero before its first second.
+    pub beat_ns: u64,
     /// Keeps what follows on cache lines that arming does not write.
-    pub padding: [u32; 8],
+    pub padding: [u32; 6],
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
     pub names: [u8; NAME_SLOTS],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.

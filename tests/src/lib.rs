@@ -10,6 +10,7 @@ pub mod floor;
 pub mod ingest;
 pub mod kernel;
 pub mod manifests;
+pub mod pins;
 pub mod resident;
 pub mod schema;
 pub mod stage;

@@ -75,7 +75,12 @@ impl Stage {
 
     /// Starts the agent with its programs pinned below a folder.
     pub fn start_pinned(&self, pins: &str) -> Result<Agent> {
-        Agent::start(&agent::program()?, &self.manifests, &["--pins", pins])
+        self.start_pinned_by(pins, "auto")
+    }
+
+    /// The same, attached by this method.
+    pub fn start_pinned_by(&self, pins: &str, method: &str) -> Result<Agent> {
+        Agent::start(&agent::program()?, &self.manifests, &["--pins", pins, "--attach", method])
     }
 
     /// Starts the agent and waits until so many traps are armed, all there are.

@@ -132,6 +132,8 @@ pub enum GapCause {
     NotOpened,
     /// Nothing sees opens any more.
     Blind,
+    /// No agent was there, and its programs with it; counts seconds.
+    NoAgent,
 }
 
 /// One access to one honeytoken under one policy, or a gap in coverage.
@@ -178,6 +180,7 @@ impl GapCause {
             Self::QueueFull => "queue-full",
             Self::NotOpened => "not-opened",
             Self::Blind => "blind",
+            Self::NoAgent => "no-agent",
         }
     }
 
@@ -191,6 +194,7 @@ impl GapCause {
             Self::QueueFull => "times that fanotify's queue was full and events were dropped",
             Self::NotOpened => "events dropped because descriptors or memory were short",
             Self::Blind => "opens are not seen any more",
+            Self::NoAgent => "seconds in which no agent ran and no program watched",
         }
     }
 }

@@ -45,6 +45,16 @@ ok        fanotify                works; not needed as long as fentry is there t
 degraded  run --attach auto       uses fentry
                                   costs: fentry can miss accesses on a kernel that preempts inside a program
                                   remedy: boot with `bpf` in the lsm= list to use LSM
+ok        hook file_open          fentry security_file_open
+ok        hook unlink             fentry security_inode_unlink
+ok        hook rename_from        fentry security_inode_rename
+ok        hook rename_to          fentry security_inode_rename
+ok        hook link               fentry security_inode_link
+ok        hook symlink            fentry security_inode_symlink
+ok        hook setattr            fentry security_inode_setattr
+ok        hook setxattr           fentry security_inode_setxattr
+ok        hook copy_up            fentry security_inode_copy_up
+ok        hook denied             fexit inode_permission, only while a policy asks for it
 ok        openat2                 works
 ok        cgroups                 v2; containers are named by v2
 ok        pid namespace           the initial one

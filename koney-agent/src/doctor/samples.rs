@@ -11,7 +11,7 @@ const WITHOUT_BPF: &str = "lockdown,capability,yama,apparmor";
 const EPERM: &str = "refused at load (Operation not permitted (os error 1)), the verifier said nothing";
 
 pub(super) fn fired(method: Method) -> Trial {
-    Trial { method, outcome: Ok(Fired { tells_misses: true }) }
+    Trial { method, outcome: Ok(Fired { tells_misses: true, unwatched: Vec::new() }) }
 }
 
 pub(super) fn refused(method: Method) -> Trial {
@@ -56,7 +56,7 @@ pub(super) fn old_without_bpf_lsm() -> Facts {
         security: Security { securityfs: true, modules: Some(WITHOUT_BPF.to_owned()), lockdown: Some(Lockdown::None) },
         trials: Ok(vec![
             left_alone(Method::Lsm, "`bpf` is not in /sys/kernel/security/lsm"),
-            Trial { method: Method::Fentry, outcome: Ok(Fired { tells_misses: false }) },
+            Trial { method: Method::Fentry, outcome: Ok(Fired { tells_misses: false, unwatched: Vec::new() }) },
             left_alone(Method::Kprobe, "before 6.1 the kernel warns of such a program"),
         ]),
         taken: Some(Method::Fentry),

@@ -193,6 +193,11 @@ impl Armory {
         self.gate.set_dropped_told(count);
     }
 
+    /// Notes that the agent is there.
+    pub(super) fn beat(&self, boot_ns: u64) {
+        self.gate.beat(boot_ns);
+    }
+
     /// The programs tell: no other agent has silenced them.
     pub(super) fn is_live(&self) -> bool {
         self.gate.is_live()

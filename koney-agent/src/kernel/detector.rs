@@ -152,6 +152,11 @@ impl Detector {
         self.armory.set_dropped_told(told);
     }
 
+    /// Notes for the next agent that this one is there.
+    pub fn beat(&self, boot_ns: u64) {
+        self.armory.beat(boot_ns);
+    }
+
     /// Watches opens that the kernel denies too, or no longer: a program on every permission check of the node, attached only while it
     /// is wanted.
     pub fn watch_denied(&mut self, watch: bool) -> Result<(), HookFailure> {

@@ -63,6 +63,16 @@ impl Gate {
         self.dropped().load(Ordering::SeqCst)
     }
 
+    /// Notes that the agent is there.
+    pub(super) fn beat(&self, boot_ns: u64) {
+        self.last_beat().store(boot_ns, Ordering::SeqCst);
+    }
+
+    /// When the agent was last there, nanoseconds since boot.
+    pub(super) fn beat_ns(&self) -> u64 {
+        self.last_beat().load(Ordering::SeqCst)
+    }
+
     /// Has the programs tell, or be silent.
     pub(super) fn set_live(&self, live: bool) {
         self.live().store(u32::from(live), Ordering::SeqCst);
@@ -123,6 +133,13 @@ impl Gate {
     fn dropped(&self) -> &AtomicU64 {
         // SAFETY: the mapping lives as long as `self`; in bounds of the value.
         let field = unsafe { &raw mut (*self.value.as_ptr()).dropped_told };
+        // SAFETY: aligned to eight, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU64::from_ptr(field) }
+    }
+
+    fn last_beat(&self) -> &AtomicU64 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).beat_ns };
         // SAFETY: aligned to eight, initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU64::from_ptr(field) }
     }

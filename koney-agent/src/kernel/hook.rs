@@ -39,7 +39,21 @@ pub struct HookFailure {
 }
 
 impl Hook {
-    /// Those besides [`Self::FileOpen`].
+    /// Every one.
+    pub const ALL: [Self; 10] = [
+        Self::FileOpen,
+        Self::Unlink,
+        Self::RenameFrom,
+        Self::RenameTo,
+        Self::Link,
+        Self::Symlink,
+        Self::Setattr,
+        Self::Setxattr,
+        Self::CopyUp,
+        Self::Denied,
+    ];
+
+    /// Those that are attached in any case, besides [`Self::FileOpen`].
     pub const CHANGES: [Self; 8] =
         [Self::Unlink, Self::RenameFrom, Self::RenameTo, Self::Link, Self::Symlink, Self::Setattr, Self::Setxattr, Self::CopyUp];
 
@@ -77,10 +91,23 @@ impl Hook {
         }
     }
 
+    /// Method and place, for example `fentry security_file_open`.
+    #[must_use]
+    pub fn attach_point(self, method: Method) -> String {
+        match (self, method) {
+            (Self::Denied, _) => format!("{} {}", self.kind(method), self.function()),
+            (_, Method::Lsm) => format!("lsm {}", self.lsm()),
+            (_, method) => format!("{method} {}", self.function()),
+        }
+    }
+
+    /// The type of its program. The verdict is beside the arguments of fexit programs alone.
+    const fn kind(self, method: Method) -> &'static str {
+        if matches!(self, Self::Denied) { "fexit" } else { method.name() }
+    }
+
     pub(super) fn program(self, method: Method) -> String {
-        // The verdict is beside the arguments of fexit programs alone.
-        let method = if self == Self::Denied { "fexit" } else { method.name() };
-        format!("{method}_{}", self.name())
+        format!("{}_{}", self.kind(method), self.name())
     }
 
     /// The LSM hook (`include/linux/lsm_hook_defs.h`).

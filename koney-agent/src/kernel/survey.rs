@@ -6,6 +6,7 @@ use super::{
     detector::{Detector, Options},
     environment::{self, Environment},
     error::KernelError,
+    hook::HookFailure,
     method::{self, Choice, Method},
     object, offsets,
     open::{self, OpenError},
@@ -23,10 +24,12 @@ pub struct Trial {
 }
 
 /// What a method that fired offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
     /// The kernel tells how many calls of the program it skipped.
     pub tells_misses: bool,
+    /// Hooks that it does not serve here.
+    pub unwatched: Vec<HookFailure>,
 }
 
 /// This process has the privilege that eBPF takes.
@@ -49,8 +52,12 @@ pub fn try_each_method(environment: &Environment) -> Result<Vec<Trial>, KernelEr
 }
 
 fn try_method(method: Method) -> Result<Trial, KernelError> {
-    let outcome = match Detector::start(Options { attach: Choice::Only(method), changes: false, ..Options::default() }) {
-        Ok((detector, _ring)) => Ok(Fired { tells_misses: detector.counts().is_ok_and(|counts| counts.missed.is_some()) }),
+    let outcome = match Detector::start(Options { attach: Choice::Only(method), ..Options::default() }) {
+        Ok((mut detector, _ring)) => {
+            let mut unwatched = detector.report().unwatched.clone();
+            unwatched.extend(detector.watch_denied(true).err());
+            Ok(Fired { tells_misses: detector.counts().is_ok_and(|counts| counts.missed.is_some()), unwatched })
+        }
         Err(KernelError::NoMethod(attempts)) => {
             Err(attempts.0.into_iter().map(|attempt| attempt.reason).collect::<Vec<_>>().join("; "))
         }
@@ -101,7 +108,7 @@ mod tests {
     #[test]
     fn auto_takes_the_best_that_fired() {
         let environment = Environment { release: "6.12".to_owned(), bpf_lsm: Some(true), preemption: Preemption::None };
-        let fired = |method| Trial { method, outcome: Ok(Fired { tells_misses: true }) };
+        let fired = |method| Trial { method, outcome: Ok(Fired { tells_misses: true, unwatched: Vec::new() }) };
         let refused = |method| Trial { method, outcome: Err("refused".to_owned()) };
         let taken = |trials: &[Trial]| taken_by_auto(&environment, trials);
         assert_eq!(taken(&[fired(Method::Fentry), fired(Method::Lsm)]), Some(Method::Lsm));

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     alert::{Gap, GapCause},
-    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, HookFailure, Method, Rings},
+    kernel::{CANARY_DEADLINE, Choice, Counts, Detector, HookFailure, Method, Rings, pins::Former},
     workload::Clock,
 };
 
@@ -76,6 +76,13 @@ impl Watch {
         if !formers.is_empty() {
             info!(agents = formers.len(), "taking over from an agent that was here before");
             stream.overlaps(from);
+        }
+        let now = Clock.boot_ns();
+        self.detector.beat(now);
+        if let Some(since) = formers.iter().filter_map(Former::unwatched_since).max() {
+            let seconds = now.saturating_sub(since).div_ceil(1_000_000_000).max(1);
+            error!(seconds, cause = "the programs ended with the agent before this one", "accesses in this time went unseen");
+            self.gaps.notice(GapCause::NoAgent, seconds);
         }
         let mut formers = Formers::new(formers);
         formers.read(stream);
@@ -171,6 +178,7 @@ impl Watch {
                     self.gaps.notice(gap.cause, gap.count);
                 }
                 self.detector.note_dropped(counts.get(Counter::Dropped));
+                self.detector.beat(Clock.boot_ns());
                 self.last = counts;
             }
             Err(error) => warn!(%error, "the kernel's counters cannot be read"),

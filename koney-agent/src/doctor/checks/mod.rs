@@ -1,6 +1,7 @@
 //! From facts to findings: no file is read here, so every machine can be tried on any other.
 
 mod folder;
+mod hooks;
 mod kernel;
 mod methods;
 mod node;
@@ -19,6 +20,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         privilege::findings(facts),
         security::findings(facts),
         methods::findings(facts),
+        hooks::findings(facts),
         node::findings(facts),
         folder::findings(facts),
     ]

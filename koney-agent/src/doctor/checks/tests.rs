@@ -2,7 +2,7 @@ use super::super::{
     Cgroups, Facts, Finding, Lockdown, Privilege, Report, Security, Status, Verdict,
     samples::{WITH_BPF, blocked, complete, old_without_bpf_lsm, preempting, refused, refusing, unprivileged},
 };
-use crate::kernel::{Environment, Method, Preemption, fanotify};
+use crate::kernel::{Environment, Fired, Hook, HookFailure, Method, Preemption, Trial, fanotify};
 
 fn find(facts: &Facts, check: &str) -> Finding {
     let mut found: Vec<_> = super::findings(facts).into_iter().filter(|finding| finding.check == check).collect();
@@ -172,4 +172,16 @@ fn a_listed_but_refused_lsm_is_not_laid_to_the_list() {
     let facts = Facts { trials: Ok(vec![refused(Method::Lsm)]), taken: None, ..complete() };
     assert_eq!(find(&facts, "LSM list").found, WITH_BPF);
     assert!(remedy(&find(&facts, "attach lsm")).contains("does not say why"));
+}
+
+#[test]
+fn a_hook_that_the_kernel_does_not_serve_says_what_goes_unseen() {
+    let refusal = HookFailure { hook: Hook::Setxattr, reason: "refused at load: unknown function".to_owned() };
+    let outcome = Ok(Fired { tells_misses: true, unwatched: vec![refusal] });
+    let facts = Facts { trials: Ok(vec![Trial { method: Method::Lsm, outcome }]), ..complete() };
+    let found = find(&facts, "hook setxattr");
+    assert_eq!(found.status, Status::Degraded);
+    assert_eq!(cost(&found), "setting a decoy's extended attributes goes unseen");
+    assert_eq!(find(&facts, "hook unlink").found, "lsm inode_unlink");
+    assert_eq!(verdict(&facts), Verdict::Full, "accesses are seen");
 }

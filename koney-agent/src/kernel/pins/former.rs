@@ -16,9 +16,10 @@ use koney_common::{
 };
 use tracing::{debug, info, warn};
 
-use super::{lock, remove, unlink};
+use super::{LINK, lock, remove, unlink};
 use crate::kernel::{
     gate::{AgentId, Gate},
+    hook::Hook,
     repeats::RepeatsTable,
     ring::Ring,
     sweep::{Crowds, Slots},
@@ -60,11 +61,13 @@ pub struct Former {
     since: Option<Instant>,
     rings: Option<[Ring; 2]>,
     gate: Option<Gate>,
+    /// Its agent had died and its programs with it.
+    watch_ended: bool,
 }
 
 impl Former {
     pub(super) const fn new(folder: PathBuf, layout: u32) -> Self {
-        Self { folder, layout, lock: None, since: None, rings: None, gate: None }
+        Self { folder, layout, lock: None, since: None, rings: None, gate: None, watch_ended: false }
     }
 
     /// Its programs tell nothing of what that agent opens.
@@ -83,7 +86,11 @@ impl Former {
             return;
         }
         match gate(&self.folder) {
-            Ok(gate) => self.gate = Some(gate),
+            Ok(gate) => {
+                let kept = self.folder.join(format!("{LINK}{}", Hook::FileOpen.name()));
+                self.watch_ended = gate.is_live() && !kept.exists() && self.is_abandoned();
+                self.gate = Some(gate);
+            }
             // Half made: nothing was seen by it.
             Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's set is not whole"),
         }
@@ -104,8 +111,18 @@ impl Former {
         }
     }
 
+    /// Since when nothing has watched, nanoseconds since boot: its programs ended with its agent, as those of kprobes do before Linux 5.15.
+    #[must_use]
+    pub fn unwatched_since(&self) -> Option<u64> {
+        self.gate.as_ref().filter(|_| self.watch_ended).map(Gate::beat_ns).filter(|beat| *beat > 0)
+    }
+
     /// Its agent is gone, or has read what it had, or has been waited for long enough.
     pub fn is_free(&mut self) -> bool {
+        self.is_abandoned() || self.since.is_none_or(|since| since.elapsed() > PATIENCE)
+    }
+
+    fn is_abandoned(&mut self) -> bool {
         if self.lock.is_none() {
             match lock(&self.folder) {
                 Ok(lock) => self.lock = lock,
@@ -113,7 +130,7 @@ impl Former {
                 Err(error) => debug!(folder = %self.folder.display(), %error, "an earlier agent's folder cannot be locked"),
             }
         }
-        self.lock.is_some() || self.since.is_none_or(|since| since.elapsed() > PATIENCE)
+        self.lock.is_some()
     }
 
     /// Hands every record that nobody has read to `each`. Must be called inside a tokio runtime.
