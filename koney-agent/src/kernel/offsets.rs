@@ -4,7 +4,7 @@ use koney_common::{Offsets, offsets::ABSENT, record::COMM_LEN};
 use tracing::warn;
 
 use super::{
-    btf::{Btf, Expect, MemberError},
+    btf::{self, Btf, Expect, MemberError},
     error::KernelError,
 };
 
@@ -142,9 +142,7 @@ pub(super) fn report(problems: &[MemberError]) {
 fn memory_css(btf: &Btf) -> Result<u16, MemberError> {
     let first = btf.member("css_set", &["subsys"], Array)?;
     let index = btf.enumerator("cgroup_subsys_id", "memory_cgrp_id")?;
-    let bytes = index.checked_mul(8).and_then(|bytes| bytes.checked_add(u32::from(first)));
-    bytes
-        .and_then(|bytes| u16::try_from(bytes).ok())
+    btf::sayable(u64::from(index) * 8 + u64::from(first))
         .ok_or_else(|| MemberError::Unreachable("css_set.subsys[memory_cgrp_id]".to_owned()))
 }
 

@@ -15,4 +15,5 @@ mod resolve_properties;
 pub(crate) mod synthetic;
 
 pub use raw::{Btf, BtfError};
+pub(super) use resolve::sayable;
 pub use resolve::{Expect, MemberError};

@@ -1,5 +1,6 @@
 //! From `("file", ["f_path", "dentry"])` to a byte offset, looking into unnamed members and through qualifiers.
 
+use koney_common::offsets::ABSENT;
 use thiserror::Error;
 
 use super::raw::{
@@ -55,6 +56,11 @@ struct Member {
 const DEPTH: u32 = 16;
 /// Most members looked at for one name, many times those of the largest struct: unnamed ones that lead back multiply with each level.
 const MOST_MEMBERS: u32 = 1 << 13;
+/// An offset or a size as the programs take it: the greatest number says "absent" there and can be neither.
+pub(in super::super) fn sayable(bytes: u64) -> Option<u16> {
+    u16::try_from(bytes).ok().filter(|bytes| *bytes != ABSENT)
+}
+
 /// Width of a pointer on the machines that koney runs on.
 const POINTER: u32 = 8;
 
@@ -81,7 +87,7 @@ impl Btf {
         if sizes.any(|other| other != first) {
             return Err(MemberError::Ambiguous(structure.to_owned(), "its size".to_owned()));
         }
-        u16::try_from(first).map_err(|_too_wide| MemberError::Unreachable(structure.to_owned()))
+        sayable(u64::from(first)).ok_or_else(|| MemberError::Unreachable(structure.to_owned()))
     }
 
     /// Size in bytes of a member that is an array of integers.
@@ -91,7 +97,7 @@ impl Btf {
         let outer = outers.next().ok_or_else(|| MemberError::NoStruct(structure.to_owned()))?;
         let Member { id, .. } = self.walk(outer, structure, path)?;
         let array = self.unqualified(id).filter(|found| found.kind == KIND_ARRAY);
-        let bytes = array.and_then(|array| self.array_bytes(array)).and_then(|bytes| u16::try_from(bytes).ok());
+        let bytes = array.and_then(|array| self.array_bytes(array)).and_then(|bytes| sayable(u64::from(bytes)));
         bytes.ok_or_else(|| MemberError::Shape(format!("{structure}.{}", path.join(".")), Expect::Array))
     }
 
@@ -123,8 +129,8 @@ impl Btf {
             return Err(MemberError::Shape(label(), expect));
         }
         let end = bits / 8 + u64::from(self.width(id, expect));
-        match u16::try_from(bits / 8) {
-            Ok(bytes) if bits.is_multiple_of(8) && bytes != u16::MAX && end <= u64::from(outer.size_or_id) => Ok(bytes),
+        match sayable(bits / 8) {
+            Some(bytes) if bits.is_multiple_of(8) && end <= u64::from(outer.size_or_id) => Ok(bytes),
             _ => Err(MemberError::Unreachable(label())),
         }
     }
@@ -286,6 +292,17 @@ mod tests {
         let btf = parse(&builder);
         assert_eq!(btf.member("flags", &["low"], Expect::Sized(4)), Err(MemberError::Unreachable("flags.low".to_owned())));
         assert!(btf.member("loop", &["member"], Expect::Sized(4)).is_err());
+    }
+
+    #[test]
+    fn no_size_is_taken_for_an_absent_one() {
+        let mut builder = Builder::default();
+        let char = builder.int("char", 1);
+        let name = builder.array(char, u32::from(ABSENT));
+        builder.structure("upid", u32::from(ABSENT), &[("name", name, 0)]);
+        let btf = parse(&builder);
+        assert_eq!(btf.size_of("upid"), Err(MemberError::Unreachable("upid".to_owned())));
+        assert_eq!(btf.length_of("upid", &["name"]), Err(MemberError::Shape("upid.name".to_owned(), Expect::Array)));
     }
 
     #[test]
