@@ -2,20 +2,24 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    net::{AddrParseError, SocketAddr},
     path::PathBuf,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use koney_agent::{
-    cluster::DEFAULT_NAMESPACE,
+    cluster::{
+        DEFAULT_NAMESPACE,
+        pods::{self, KUBELET_PORT, PodOptions},
+    },
     doctor::Request,
     kernel::{Choice, Options, pins},
-    pipeline::Config,
+    pipeline::{ClusterOptions, Config, Source},
 };
 use tracing::level_filters::LevelFilter;
 
-/// Instead of a folder: the programs end with the agent.
-const NO_PINS: &str = "none";
+/// Instead of a folder: nothing is kept there.
+const NONE: &str = "none";
 
 /// Notices in the kernel that someone touched a honeytoken, says who it was, and delivers the alert.
 #[derive(Debug, Parser)]
@@ -32,8 +36,9 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch the honeytokens of a folder of manifests on this host and deliver alerts.
-    Run(Run),
+    /// Watch the honeytokens of a cluster's policies in this node's containers, or those of a folder of manifests on this host, and
+    /// deliver alerts.
+    Run(Box<Run>),
     /// Say whether this kernel allows detection: attach, see a file of the agent's own being opened, and go away again.
     Probe(Attach),
     /// Say what this machine offers, what was tried, what will be used, what is missing and how to mend it.
@@ -48,9 +53,11 @@ pub(crate) enum Command {
 /// `run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Folder of manifests (policies, sinks and Secrets), followed while the agent runs.
-    #[arg(long, value_name = "DIR")]
-    manifests: PathBuf,
+    /// Folder of manifests (policies, sinks and Secrets), followed while the agent runs: instead of a cluster.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "kubelet", "pods_from"])]
+    manifests: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: Cluster,
     /// The agent's namespace: sinks and Secrets of any other are ignored.
     #[arg(long, default_value = DEFAULT_NAMESPACE, env = "KONEY_NAMESPACE")]
     namespace: String,
@@ -61,8 +68,36 @@ pub(crate) struct Run {
     /// the agent.
     #[arg(long, default_value = pins::DEFAULT, env = "KONEY_PINS", value_name = "DIR")]
     pins: PathBuf,
+    /// Program of the host that may read decoys (a backup, a scanner), known by its file: what it reads is logged and counted, not
+    /// alerted. May be given several times. In a cluster the kubelet is one without being named.
+    #[arg(long, env = "KONEY_EXPECTED_READERS", value_name = "PATH", value_delimiter = ',')]
+    expected_reader: Vec<PathBuf>,
     #[command(flatten)]
     attach: Attach,
+}
+
+/// How the cluster is reached.
+#[derive(Debug, Args)]
+pub(crate) struct Cluster {
+    /// How to reach the API server, where the agent is not in a pod with a service account.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Whom to ask for the pods of this node: auto asks the kubelet, and the API server where the kubelet does not answer.
+    #[arg(long, default_value = "auto", env = "KONEY_PODS_FROM", value_name = "SOURCE")]
+    pods_from: pods::Choice,
+    /// Address of this node's kubelet, with or without its port.
+    #[arg(long, env = "KONEY_KUBELET", value_name = "IP[:PORT]", value_parser = kubelet)]
+    kubelet: Option<SocketAddr>,
+    /// Certificates that the kubelet's must verify against, instead of the cluster's own.
+    #[arg(long, env = "KONEY_KUBELET_CA_FILE", value_name = "FILE")]
+    kubelet_ca_file: Option<PathBuf>,
+    /// The token that the kubelet is shown, instead of the service account's.
+    #[arg(long, value_name = "FILE")]
+    kubelet_token_file: Option<PathBuf>,
+    /// Folder in which what the cluster said last is kept, without any Secret, for an agent that starts while the API server is away;
+    /// `none` to keep nothing.
+    #[arg(long, default_value = "/var/lib/koney", env = "KONEY_STATE", value_name = "DIR")]
+    state: PathBuf,
 }
 
 /// `detach`.
@@ -126,10 +161,26 @@ impl Doctor {
 
 impl Run {
     pub(crate) fn config(self) -> Config {
-        let Self { manifests, namespace, node_name, pins, attach } = self;
-        let pins = Some(pins).filter(|pins| pins.as_os_str() != NO_PINS);
-        Config { manifests, namespace, node_name, kernel: attach.options(), pins }
+        let Self { manifests, cluster, namespace, node_name, pins, expected_reader: readers, attach } = self;
+        let pins = Some(pins).filter(|pins| pins.as_os_str() != NONE);
+        let source = manifests.map_or_else(|| Source::Cluster(cluster.options()), Source::Manifests);
+        Config { source, namespace, node_name, readers, kernel: attach.options(), pins }
     }
+}
+
+impl Cluster {
+    fn options(self) -> ClusterOptions {
+        let Self { kubeconfig, pods_from, kubelet, kubelet_ca_file, kubelet_token_file, state } = self;
+        let state = Some(state).filter(|state| state.as_os_str() != NONE);
+        let pods = PodOptions { choice: pods_from, address: kubelet, ca_file: kubelet_ca_file, token_file: kubelet_token_file };
+        ClusterOptions { kubeconfig, pods, state }
+    }
+}
+
+/// An address, on the kubelet's own port where none is named.
+fn kubelet(text: &str) -> Result<SocketAddr, String> {
+    let alone = |_with_port| text.parse().map(|address| SocketAddr::new(address, KUBELET_PORT));
+    text.parse().or_else(alone).map_err(|_neither: AddrParseError| "expected an IP address, with or without a port".to_owned())
 }
 
 impl Attach {
@@ -159,9 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn run_needs_its_folder_and_says_so() {
-        let refused = parse(&["run"]).expect_err("no folder").to_string();
-        assert!(refused.contains("--manifests <DIR>"), "{refused}");
+    fn run_is_for_a_folder_or_a_cluster() {
+        let refused = parse(&["run", "--manifests", "/etc/koney", "--kubeconfig", "/k"]).expect_err("both").to_string();
+        assert!(refused.contains("'--manifests <DIR>' cannot be used with '--kubeconfig <FILE>'"), "{refused}");
+        let Ok(Cli { command: Command::Run(run), .. }) = parse(&["run", "--kubelet", "10.0.0.1"]) else { panic!("must parse") };
+        let Source::Cluster(options) = run.config().source else { panic!("a cluster") };
+        assert_eq!(options.pods.address, Some(SocketAddr::from(([10, 0, 0, 1], KUBELET_PORT))));
+        let refused = parse(&["run", "--kubelet", "node-1"]).expect_err("no address").to_string();
+        assert!(refused.contains("expected an IP address, with or without a port"), "{refused}");
         let Ok(Cli { command: Command::Run(run), .. }) = parse(&["run", "--manifests", "/etc/koney"]) else {
             panic!("must parse")
         };

@@ -12,5 +12,7 @@ pub mod sink;
 pub mod trap;
 pub mod workload;
 
+mod causes;
+
 #[cfg(test)]
 mod properties;

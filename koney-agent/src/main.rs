@@ -111,7 +111,7 @@ fn say_usage(usage: &clap::Error) -> ExitCode {
 fn code_of(result: &Result<(), RunError>) -> u8 {
     match result {
         Ok(()) => 0,
-        Err(RunError::Manifests(_)) => CONFIG,
+        Err(RunError::Manifests(_) | RunError::Connect(_) | RunError::Pods(_)) => CONFIG,
         Err(RunError::Kernel(KernelError::NoPrivilege { .. })) => NO_PERMISSION,
         Err(RunError::Kernel(KernelError::Fanotify(refused))) if refused.is_permission() => NO_PERMISSION,
         Err(RunError::Kernel(_)) => UNAVAILABLE,

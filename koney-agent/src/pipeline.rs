@@ -1,12 +1,15 @@
 //! The wiring, and nothing else: records flow from the kernel to the sinks, policies and sinks flow the other way.
 
+mod containers;
 mod control;
 mod crowds;
 mod events;
 mod former;
 mod gaps;
+mod readers;
 mod records;
 mod repeats;
+mod sources;
 mod stream;
 mod supervise;
 mod watch;
@@ -25,13 +28,19 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    cluster::manifests::{FolderError, Watcher},
+    cluster::{
+        api::ConnectError,
+        manifests::FolderError,
+        pods::{PodOptions, SourceError},
+    },
     kernel::{Choice, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::Host,
 };
 
+use readers::Readers;
+use sources::Sources;
 use stream::Stream;
 use supervise::Supervisor;
 
@@ -41,16 +50,38 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// What the user chose.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The folder of manifests.
-    pub manifests: PathBuf,
+    /// Where policies, sinks and Secrets are.
+    pub source: Source,
     /// The agent's namespace: only its sinks and Secrets count.
     pub namespace: String,
     /// Name of the node; the host's own where it is not given.
     pub node_name: Option<String>,
+    /// Programs of the host that may read decoys.
+    pub readers: Vec<PathBuf>,
     /// Attach method and diagnostics.
     pub kernel: Options,
     /// Folder on a BPF file system below which the programs are pinned to outlive the agent; `None` to have them end with it.
     pub pins: Option<PathBuf>,
+}
+
+/// Where policies, sinks and Secrets are, and with them what is watched.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A folder of manifests; every policy is the host's.
+    Manifests(PathBuf),
+    /// A cluster; policies are those of the containers that they select.
+    Cluster(ClusterOptions),
+}
+
+/// How the cluster is reached.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterOptions {
+    /// Instead of the pod's service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// How pods are found.
+    pub pods: PodOptions,
+    /// The folder in which what the cluster said last is kept.
+    pub state: Option<PathBuf>,
 }
 
 /// Why the agent does not run. Fatal; the operator acts.
@@ -59,6 +90,12 @@ pub enum RunError {
     /// The manifests cannot be read at all.
     #[error(transparent)]
     Manifests(#[from] FolderError),
+    /// There is no way to the cluster.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Nobody can be asked for this node's pods.
+    #[error(transparent)]
+    Pods(#[from] SourceError),
     /// There is no detection.
     #[error(transparent)]
     Kernel(#[from] KernelError),
@@ -84,6 +121,8 @@ struct Shared {
     holders: Mutex<Vec<Holder>>,
     /// There are some.
     found: Notify,
+    /// Somebody is in a container that is not known.
+    refresh: Arc<Notify>,
     sinks: SinkSet,
     host: Host,
 }
@@ -116,7 +155,10 @@ impl Shared {
 
 /// Runs until SIGTERM or SIGINT, or until a part ends by itself.
 pub async fn run(config: Config) -> Result<(), RunError> {
-    let (watcher, snapshots) = Watcher::start(&config.manifests, &config.namespace)?;
+    let host = Host::read(config.node_name);
+    let refresh = Arc::new(Notify::new());
+    let readers = Readers::new(config.readers, matches!(config.source, Source::Cluster(_)));
+    let sources = Sources::open(config.source, &config.namespace, &host.name, &refresh).await?;
     let sinks = SinkSet::new(Settings::default());
     sinks.add_builtin("stdout", Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
     let shared = Arc::new(Shared {
@@ -125,8 +167,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         looked: Notify::new(),
         holders: Mutex::default(),
         found: Notify::new(),
+        refresh: Arc::clone(&refresh),
         sinks,
-        host: Host::read(config.node_name),
+        host,
     });
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
@@ -134,9 +177,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let pool = detection.pool();
     let (stopping, stopped) = channel::channel(false);
     let mut tasks = Supervisor::default();
-    tasks.spawn("manifest", watcher.run());
-    tasks.spawn("control", control::run(Arc::clone(&shared), snapshots, pool));
-    let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, config.kernel.attach, stopped));
+    let inputs = sources.spawn(&mut tasks);
+    tasks.spawn("control", control::run(Arc::clone(&shared), inputs, pool));
+    let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, readers, config.kernel.attach, stopped));
 
     let ended = tokio::select! {
         () = stop.recv() => None,
@@ -156,15 +199,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 }
 
 /// The only place where it matters which detector it is.
-async fn detect(shared: Arc<Shared>, detection: Detection, attach: Choice, stopped: channel::Receiver<bool>) {
+async fn detect(shared: Arc<Shared>, detection: Detection, readers: Readers, attach: Choice, stopped: channel::Receiver<bool>) {
     match detection {
         Detection::Ebpf(both) => {
             let (detector, rings) = *both;
-            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name());
+            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name(), readers);
             records::run(shared, stream, detector, rings, attach, stopped).await;
         }
         Detection::Fanotify(detector) => {
-            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME);
+            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME, readers);
             events::run(shared, stream, *detector, stopped).await;
         }
     }

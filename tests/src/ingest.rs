@@ -5,27 +5,23 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     fs::{self, File, OpenOptions},
     io::Write as _,
-    net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt as _;
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_rustls::TlsAcceptor;
 
-use crate::{certificate::certificate, schema};
+use crate::{
+    certificate::certificate,
+    https::{Body, Https, respond},
+    schema,
+};
 
 /// The path of the built-in endpoint.
 const PATH: &str = "/platform/ingest/v1/security.events";
@@ -41,10 +37,8 @@ pub struct Ingest {
     /// The token it takes.
     pub token: String,
     record: PathBuf,
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
+    server: Https,
     state: Arc<State>,
-    server: Option<JoinHandle<()>>,
 }
 
 /// The two kinds of token that Dynatrace gives out, each with a scheme of its own.
@@ -73,7 +67,6 @@ struct State {
     attempts: Mutex<Vec<Attempt>>,
     /// Answers to give before anything is looked at.
     next: Mutex<VecDeque<StatusCode>>,
-    connections: AtomicUsize,
 }
 
 impl Ingest {
@@ -101,32 +94,20 @@ impl Ingest {
         let file = OpenOptions::new().create(true).append(true).open(&record).context("open the endpoint's record")?;
         let (token, authorization) = kind.token();
         let (tls, authority) = certificate()?;
-        // A port that was free a moment ago; asking for it again gives it again.
-        let address = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?.local_addr()?;
-        let state = State {
-            authorization,
-            record: Mutex::new(file),
-            attempts: Mutex::default(),
-            next: Mutex::default(),
-            connections: AtomicUsize::new(0),
-        };
-        Ok(Self {
-            url: format!("https://{address}"),
-            authority,
-            token,
-            record,
-            address,
-            acceptor: TlsAcceptor::from(Arc::new(tls)),
-            state: Arc::new(state),
-            server: None,
-        })
+        let server = Https::absent(tls).await?;
+        let state = State { authorization, record: Mutex::new(file), attempts: Mutex::default(), next: Mutex::default() };
+        Ok(Self { url: format!("https://{}", server.address), authority, token, record, server, state: Arc::new(state) })
     }
 
     /// Begins to listen at its address.
     pub async fn appear(&mut self) -> Result<()> {
-        let listener = TcpListener::bind(self.address).await.with_context(|| format!("listen on {}", self.address))?;
-        self.server = Some(tokio::spawn(serve(listener, self.acceptor.clone(), Arc::clone(&self.state))));
-        Ok(())
+        let state = Arc::clone(&self.state);
+        self.server
+            .appear(move |request| {
+                let state = Arc::clone(&state);
+                async move { answer(&state, request).await }
+            })
+            .await
     }
 
     /// Answers the next requests so, whatever they hold.
@@ -143,7 +124,7 @@ impl Ingest {
     /// All connections so far, also those that never became a request.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.state.connections.load(Ordering::Relaxed)
+        self.server.connections()
     }
 
     /// The bodies of the accepted requests, read back from the endpoint's record.
@@ -155,14 +136,6 @@ impl Ingest {
     /// The accepted events, parsed.
     pub fn events(&self) -> Result<Vec<Value>> {
         self.accepted()?.iter().map(|body| serde_json::from_str(body).context("an accepted body is JSON")).collect()
-    }
-}
-
-impl Drop for Ingest {
-    fn drop(&mut self) {
-        if let Some(server) = &self.server {
-            server.abort();
-        }
     }
 }
 
@@ -179,23 +152,7 @@ impl TokenKind {
     }
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
-    while let Ok((stream, _peer)) = listener.accept().await {
-        let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
-        state.connections.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
-            let service = service_fn(move |request| {
-                let state = Arc::clone(&state);
-                async move { Ok::<_, Infallible>(answer(&state, request).await) }
-            });
-            // A client that goes away is none of the endpoint's business.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
-}
-
-async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(state: &State, request: Request<Incoming>) -> Response<Body> {
     if request.uri().path() != PATH || request.method() != Method::POST {
         return refuse(StatusCode::NOT_FOUND, "no such endpoint");
     }
@@ -248,15 +205,9 @@ fn accept(state: &State, body: &[u8]) -> Result<(), String> {
     lock(&state.record).write_all(&[body, b"\n"].concat()).map_err(|error| error.to_string())
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
+fn refuse(status: StatusCode, message: &str) -> Response<Body> {
     let error = serde_json::json!({"error": {"code": status.as_u16(), "message": message}});
     respond(status, Bytes::from(error.to_string()))
-}
-
-fn respond(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response
 }
 
 /// A panic elsewhere leaves nothing here half done.

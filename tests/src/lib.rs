@@ -1,8 +1,10 @@
 //! What koney's behaviour tests and its demo stand on: an ingest endpoint that speaks the real protocol, and the agent as a process.
 
 mod certificate;
+mod https;
 
 pub mod agent;
+pub mod cluster;
 pub mod container;
 pub mod count;
 pub mod evasion;

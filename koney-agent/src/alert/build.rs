@@ -5,13 +5,20 @@ use koney_common::Repeats;
 use super::{Accessor, Alert, Container, Gap, Owner, Process, Repeated, Trap, identity};
 use crate::{
     event::{Check, Observation, Operation, Subject},
-    trap::{self, Hit, Place},
+    trap::{self, ContainerPlace, Hit, Place},
     workload::{Clock, Host},
 };
 
-/// Builds the alert for one hit.
+/// Builds the alert for one hit; `accessors` is the container of whoever touched it, where it is known.
 #[must_use]
-pub fn of_hit(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detector: &'static str) -> Alert {
+pub fn of_hit(
+    seen: &Observation,
+    hit: &Hit,
+    accessors: Option<&ContainerPlace>,
+    host: &Host,
+    clock: Clock,
+    detector: &'static str,
+) -> Alert {
     Alert {
         id: identity::of(&host.boot_id, seen, &hit.policy, &hit.file_path),
         time: clock.wall(seen.boot_ns),
@@ -22,7 +29,7 @@ pub fn of_hit(seen: &Observation, hit: &Hit, host: &Host, clock: Clock, detector
         node: Some(host.name.clone()),
         owner: owner(&hit.place, host),
         process: Some(process(&seen.subject, clock)),
-        accessor: accessor(&hit.place, &seen.subject),
+        accessor: accessor(&hit.place, &seen.subject, accessors),
         accessed_path: seen.path.as_deref().filter(|path| *path != hit.file_path.as_ref()).map(str::to_owned),
         repeats: None,
         gap: None,
@@ -66,24 +73,24 @@ pub fn repeats(first: &Alert, counted: &Repeats, clock: Clock) -> Alert {
 fn owner(place: &Place, host: &Host) -> Owner {
     match place {
         Place::Host => Owner::Host { name: host.name.clone(), machine_id: host.machine_id.clone() },
-        Place::Container(container) => Owner::Container(Container {
-            namespace: container.namespace.clone(),
-            pod: container.pod.clone(),
-            name: container.name.clone(),
-            id: container.id.clone(),
-        }),
+        Place::Container(place) => Owner::Container(container(place)),
     }
 }
 
+fn container(place: &ContainerPlace) -> Container {
+    let ContainerPlace { id, root: _, runtime, namespace, pod, name, workload } = place.clone();
+    Container { namespace, pod, name, id, runtime, workload }
+}
+
 /// On a bare host every process is the host's.
-fn accessor(place: &Place, subject: &Subject) -> Option<Accessor> {
+fn accessor(place: &Place, subject: &Subject, accessors: Option<&ContainerPlace>) -> Option<Accessor> {
     let accessor = trap::Accessor::of(subject);
     if *place == Place::Host || place.is_of(&accessor) {
         return None;
     }
     Some(match accessor {
         trap::Accessor::Host => Accessor::Host,
-        trap::Accessor::Container(id) => Accessor::Container { id },
+        trap::Accessor::Container(id) => Accessor::Container { id, container: accessors.map(|place| Box::new(container(place))) },
     })
 }
 
@@ -140,7 +147,7 @@ pub(crate) mod tests {
     fn alert(path: &str) -> Alert {
         let hit = Hit { place: Place::Host, policy: "p".into(), file_path: path.into() };
         let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned() };
-        of_hit(&observation(), &hit, &host, Clock, "lsm")
+        of_hit(&observation(), &hit, None, &host, Clock, "lsm")
     }
 
     #[test]

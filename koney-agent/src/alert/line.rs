@@ -48,7 +48,7 @@ struct Pod<'a> {
 
 #[derive(Serialize)]
 struct PodContainer<'a> {
-    id: &'a str,
+    id: String,
     name: &'a str,
 }
 
@@ -80,12 +80,12 @@ impl<'a> Line<'a> {
                 operation: alert.operation.is_beyond_access().then(|| alert.operation.name()),
             },
             pod: match &alert.owner {
-                Owner::Container(container) => Some(Pod {
+                Owner::Container(container) if !container.is_unknown() => Some(Pod {
                     name: &container.pod,
                     namespace: &container.namespace,
-                    container: PodContainer { id: &container.id, name: &container.name },
+                    container: PodContainer { id: container.koney_id(), name: &container.name },
                 }),
-                Owner::Host { .. } => None,
+                Owner::Container(_) | Owner::Host { .. } => None,
             },
             node: alert.node_name().map(|name| Node { name }),
             process: alert.process.as_ref().map(Actor::of),
@@ -162,6 +162,22 @@ mod tests {
     fn has_no_pod_on_a_host() {
         let line = line(&samples::on_host());
         assert!(line.contains(r#""pod": null, "node": {"name": "web-1"}, "process": {"#), "{line}");
+    }
+
+    #[test]
+    fn a_container_of_cri_o_keeps_its_word_as_with_koney() {
+        let mut alert = samples::in_pod();
+        container_of(&mut alert).runtime = "cri-o".to_owned();
+        assert!(line(&alert).contains(r#""container": {"id": "cri-o://6f5ab819"#), "{}", line(&alert));
+        container_of(&mut alert).pod.clear();
+        assert!(line(&alert).contains(r#""pod": null"#), "nobody knows its pod: {}", line(&alert));
+    }
+
+    fn container_of(alert: &mut Alert) -> &mut super::super::Container {
+        match &mut alert.owner {
+            Owner::Container(container) => container,
+            Owner::Host { .. } => panic!("a container"),
+        }
     }
 
     #[test]

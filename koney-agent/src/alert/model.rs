@@ -50,6 +50,10 @@ pub struct Container {
     pub name: String,
     /// Runtime id, without the runtime's scheme.
     pub id: String,
+    /// The runtime's word before `://` in the pod's status.
+    pub runtime: String,
+    /// Kind and name of the pod's topmost owner.
+    pub workload: Option<(String, String)>,
 }
 
 /// Where a process that is not the owner's belongs.
@@ -61,6 +65,8 @@ pub enum Accessor {
     Container {
         /// Runtime id, without the runtime's scheme.
         id: String,
+        /// What is known of it.
+        container: Option<Box<Container>>,
     },
 }
 
@@ -167,6 +173,20 @@ pub struct Alert {
     pub gap: Option<Gap>,
     /// How the kernel noticed, for example `lsm` or `fentry`.
     pub detector: &'static str,
+}
+
+impl Container {
+    /// Nobody told in time which pod it belongs to.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.pod.is_empty()
+    }
+
+    /// The id as Koney writes it, which takes off a runtime's word only where that has no hyphen: that of CRI-O stays.
+    #[must_use]
+    pub fn koney_id(&self) -> String {
+        if self.runtime.contains('-') { format!("{}://{}", self.runtime, self.id) } else { self.id.clone() }
+    }
 }
 
 impl GapCause {

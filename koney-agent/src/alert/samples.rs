@@ -20,6 +20,7 @@ pub(crate) fn in_pod() -> Alert {
             pod: "koney-demo-deployment-8f9cb7b9c-q4fxl".to_owned(),
             name: "nginx".to_owned(),
             id: "6f5ab819f146ffd24745bac5d3dc2c3d4071c504366fb85b416a7a500de144d9".to_owned(),
+            ..Container::default()
         }),
         process: Some(Process {
             pid: Some(9999),

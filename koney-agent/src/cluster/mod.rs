@@ -4,11 +4,14 @@
 //! ([`manifests`]). Out: a [`Snapshot`] of what is in force, with a [`Problem`] for everything that is not.
 //! Never: decisions. Which trap is armed where, and what a sink does without its Secret, others decide.
 
+pub mod api;
 mod choice;
 mod field;
 mod filter;
 mod glob;
+mod last_known;
 pub mod manifests;
+pub mod pods;
 pub mod policy;
 mod problem;
 mod secret;
@@ -21,7 +24,8 @@ mod validate;
 mod validate_tests;
 
 pub use field::FieldPath;
-pub use policy::{CaptorStrategy, DeceptionPolicy, DeceptionPolicySpec, DecoyStrategy};
+pub use last_known::LastKnown;
+pub use policy::{CaptorStrategy, DeceptionPolicy, DeceptionPolicySpec, DecoyStrategy, LabelExpression, LabelSelector};
 pub use problem::{Problem, Severity as ProblemSeverity};
 pub use secret::Secret;
 pub use selector::{ContainerSelector, SelectorError};

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::policy::{CaptorStrategy, DecoyStrategy, LabelSelector};
 use super::problem::Problem;
 use super::secret::Secret;
@@ -90,7 +92,7 @@ pub enum SecretState {
 }
 
 /// The kinds of object that count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     /// `research.dynatrace.com/v1alpha1` `DeceptionPolicy`.
     Policy,

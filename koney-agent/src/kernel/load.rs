@@ -24,6 +24,7 @@ use super::{
     pins::{self, Pins},
     pod::{Layout, Settings},
 };
+use crate::causes::chain;
 
 /// The loaded object; its programs attach and detach, its maps stay.
 pub(super) struct Programs {
@@ -238,20 +239,6 @@ fn explain(error: &ProgramError) -> String {
         }
         other => format!("refused at attach: {}", chain(other)),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let line = inner.to_string();
-        if !text.contains(&line) {
-            text.push_str(": ");
-            text.push_str(&line);
-        }
-        source = inner.source();
-    }
-    text
 }
 
 /// Before 5.11 map memory counts against `RLIMIT_MEMLOCK`; without `CAP_SYS_RESOURCE` the limit stays and the load says what it lacked.

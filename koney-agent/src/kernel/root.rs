@@ -26,6 +26,15 @@ impl Root {
         Ok(Self::Process { pid, start_ticks: start_ticks(pid)? })
     }
 
+    /// Its process has not ended.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        match self {
+            Self::Own => true,
+            Self::Process { pid, start_ticks: expected } => start_ticks(pid).is_ok_and(|now| now == expected),
+        }
+    }
+
     /// Opens the directory, without opening it for reading.
     pub(super) fn open(self) -> io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -57,6 +66,7 @@ mod tests {
     fn another_start_time_is_another_process() {
         let pid = std::process::id();
         assert!(Root::of(pid).and_then(Root::open).is_ok());
+        assert!(Root::of(pid).is_ok_and(Root::is_alive) && !Root::Process { pid, start_ticks: 1 }.is_alive());
         let later = Root::Process { pid, start_ticks: 1 }.open().expect_err("no process started with the first tick");
         assert_eq!(later.kind(), io::ErrorKind::NotFound);
     }

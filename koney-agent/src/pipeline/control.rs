@@ -8,9 +8,9 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::Shared;
+use super::{Shared, containers::Containers};
 use crate::{
-    cluster::{Policy, SecretState, Severity, Sink, Snapshot},
+    cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
     sink::{ConfigError, SinkConfig, SinkId, Target, dynatrace},
     trap::{Place, Wanted},
@@ -22,28 +22,59 @@ const RESCAN: Duration = Duration::from_secs(5);
 /// A look at every decoy, under way.
 type Round = Pin<Box<dyn Future<Output = (u64, Vec<(Job, Outcome)>)> + Send>>;
 
-pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<Snapshot>>, pool: ArmPool) {
-    let mut control = Control { shared: Arc::clone(&shared), pool, round: None, again: false, told: None };
+/// What is to be watched, and where.
+pub(super) struct Inputs {
+    /// Policies, sinks and Secrets.
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The pods of this node, as soon as they are known; nobody's where there is no cluster.
+    pub(super) pods: Option<watch::Receiver<Option<Arc<Pods>>>>,
+}
+
+impl Inputs {
+    /// Waits for a change; false where there will be none any more.
+    async fn changed(&mut self) -> bool {
+        let Self { snapshots, pods } = self;
+        let pods = async {
+            match pods {
+                Some(pods) => pods.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = snapshots.changed() => changed.is_ok(),
+            changed = pods => changed.is_ok(),
+        }
+    }
+}
+
+pub(super) async fn run(shared: Arc<Shared>, mut inputs: Inputs, pool: ArmPool) {
+    let containers = inputs.pods.as_ref().map(|_| Containers::default());
+    let mut control = Control { shared: Arc::clone(&shared), pool, containers, round: None, again: false, told: None };
     let mut rescan = interval(RESCAN);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    inputs.known().await;
     // Before any look: what earlier agents have left is told after the first one, of the traps that it has found.
-    let first = Arc::clone(&snapshots.borrow_and_update());
-    control.apply(&first);
+    control.apply(&mut inputs);
     loop {
         // Decoys that hang hold up their round, and nothing else.
         tokio::select! {
-            changed = snapshots.changed() => {
-                if changed.is_err() {
+            changed = inputs.changed() => {
+                if !changed {
                     return;
                 }
-                let snapshot = Arc::clone(&snapshots.borrow_and_update());
-                control.apply(&snapshot);
+                control.apply(&mut inputs);
             }
             (number, outcomes) = async { control.round.as_mut().expect("the branch is taken only with a round").await }, if control.round.is_some() => {
                 control.settle(number, outcomes);
             }
-            () = shared.look.notified() => control.look_now(),
-            _ = rescan.tick() => control.look(),
+            () = shared.look.notified() => {
+                control.follow(&inputs);
+                control.look_now();
+            }
+            _ = rescan.tick() => {
+                control.follow(&inputs);
+                control.look();
+            }
         }
     }
 }
@@ -51,6 +82,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut snapshots: watch::Receiver<Arc<
 struct Control {
     shared: Arc<Shared>,
     pool: ArmPool,
+    /// Whose root directories the traps are in; the host's own where there is no cluster.
+    containers: Option<Containers>,
     round: Option<Round>,
     /// A look was asked for while one was under way, which may have passed by what it was asked for.
     again: bool,
@@ -58,16 +91,35 @@ struct Control {
 }
 
 impl Control {
-    fn apply(&mut self, snapshot: &Snapshot) {
+    fn apply(&mut self, inputs: &mut Inputs) {
+        let snapshot = Arc::clone(&inputs.snapshots.borrow_and_update());
+        if let Some(pods) = &mut inputs.pods {
+            pods.mark_unchanged();
+        }
         // Sinks first: an access to a trap that is armed now must find them.
         self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
-        self.shared.table().want(snapshot.policies.iter().flat_map(wanted));
+        if self.containers.is_some() {
+            self.follow(inputs);
+        } else {
+            self.shared.table().want(snapshot.policies.iter().flat_map(wanted));
+        }
         // Names before files: what appears while the decoys are looked at is then told by its name.
         self.name();
         self.disarm();
         // A round under way knows nothing of the new traps, which need not wait for the one behind it.
         self.round = None;
         self.look();
+    }
+
+    /// Containers start and end whether or not anybody tells.
+    fn follow(&mut self, inputs: &Inputs) {
+        let (Some(containers), Some(pods)) = (&mut self.containers, &inputs.pods) else { return };
+        let (snapshot, pods) = (Arc::clone(&inputs.snapshots.borrow()), pods.borrow().clone());
+        let (wanted, around) = containers.plan(&snapshot.policies, pods.as_deref());
+        let mut table = self.shared.table();
+        table.surround(around);
+        table.want(wanted);
+        self.pool.disarm(&table.orphaned());
     }
 
     fn look(&mut self) {

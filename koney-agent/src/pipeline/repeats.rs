@@ -33,9 +33,6 @@ pub(super) struct Bursts {
 impl Bursts {
     /// Notes what was told of a first access.
     pub(super) fn begin(&mut self, key: RepeatsKey, alerts: Vec<Arc<Alert>>) {
-        if alerts.is_empty() {
-            return;
-        }
         if self.firsts.insert(key, alerts).is_none() {
             self.order.push_back(key);
         }

@@ -9,6 +9,7 @@ use super::{
     Shared,
     crowds::Crowds,
     former::Overlap,
+    readers::Readers,
     repeats::{self, Bursts},
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) struct Stream {
     /// What further processes did.
     pub(super) crowds: Crowds,
     undecided: Undecided,
+    readers: Readers,
     held: Held,
     overlap: Overlap,
     /// What is read now was seen by the programs of an earlier agent.
@@ -52,7 +54,7 @@ pub(super) enum Verdict {
 }
 
 impl Stream {
-    pub(super) fn new(shared: Arc<Shared>, detector: &'static str) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, detector: &'static str, readers: Readers) -> Self {
         Self {
             shared,
             detector,
@@ -60,6 +62,7 @@ impl Stream {
             bursts: Bursts::default(),
             crowds: Crowds::default(),
             undecided: Undecided::default(),
+            readers,
             held: Held::default(),
             overlap: Overlap::default(),
             former: false,
@@ -150,8 +153,11 @@ impl Stream {
         if counted.count == 0 {
             return Vec::new();
         }
-        let hits = self.shared.table().hits(seen);
-        let alert = |hit| alert::of_hit(seen, hit, &self.shared.host, Clock, self.detector);
+        let (hits, container) = {
+            let mut table = self.shared.table();
+            (table.hits(seen), table.container_of(seen))
+        };
+        let alert = |hit| alert::of_hit(seen, hit, container.as_deref(), &self.shared.host, Clock, self.detector);
         hits.iter().map(|hit| Arc::new(alert::repeats(&alert(hit), &counted, Clock))).collect()
     }
 
@@ -195,6 +201,10 @@ impl Stream {
         } else if self.overlap.is_told(&seen) {
             return;
         }
+        if self.shared.table().is_anew(&seen) {
+            self.candidate(&seen);
+            return;
+        }
         let hits = self.shared.table().hits(&seen);
         if hits.is_empty() {
             // Its policy went away while the record was on its way, or a stranger was given a decoy's inode number.
@@ -210,7 +220,12 @@ impl Stream {
         let judgement = self.undecided.judge(&mut self.shared.table(), seen);
         match judgement {
             Judgement::Hits(hits) => self.decided(Decided { seen: seen.clone(), hits }),
-            Judgement::Held => self.shared.look.notify_one(),
+            Judgement::Held => {
+                self.shared.look.notify_one();
+                if !self.shared.table().is_decided(seen) {
+                    self.shared.refresh.notify_one();
+                }
+            }
             Judgement::Nobody => self.decided(Decided { seen: seen.clone(), hits: Vec::new() }),
         }
     }
@@ -220,7 +235,14 @@ impl Stream {
         if !self.undecided.is_waiting() {
             return;
         }
-        let decided = self.undecided.decide(&mut self.shared.table(), all);
+        let decided = {
+            let mut table = self.shared.table();
+            let decided = self.undecided.decide(&mut table, all);
+            if self.undecided.is_asking(&table) {
+                self.shared.refresh.notify_one();
+            }
+            decided
+        };
         for decided in decided {
             self.decided(decided);
         }
@@ -241,18 +263,29 @@ impl Stream {
         self.verdicts.push(if concerned { Verdict::Refused(cgroup, seen.key) } else { Verdict::NoneInCgroup(cgroup, seen.key) });
     }
 
+    /// What was refused for a container may be one of its traps now.
+    pub(super) fn is_to_forget(&self) -> bool {
+        self.shared.table().has_grown()
+    }
+
     /// What the kernel is to know since the last call.
     pub(super) fn verdicts(&mut self) -> Vec<Verdict> {
         std::mem::take(&mut self.verdicts)
     }
 
     fn hit(&mut self, mut seen: Observation, hits: &[Hit]) {
+        if self.readers.expect(&seen, hits) {
+            // What it does again is as much expected.
+            self.bursts.begin(repeats::key(&seen), Vec::new());
+            return;
+        }
         if seen.operation.moves_files() {
             self.shared.look.notify_one();
         }
         self.completer.complete(&mut seen.subject);
         self.held.note(&seen);
-        let alert = |hit| Arc::new(alert::of_hit(&seen, hit, &self.shared.host, Clock, self.detector));
+        let container = self.shared.table().container_of(&seen);
+        let alert = |hit| Arc::new(alert::of_hit(&seen, hit, container.as_deref(), &self.shared.host, Clock, self.detector));
         let alerts: Vec<_> = hits.iter().map(alert).collect();
         self.deliver(&alerts);
         self.crowds.note(seen.trap, &alerts);

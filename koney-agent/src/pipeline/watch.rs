@@ -147,6 +147,12 @@ impl Watch {
     /// Tells the kernel what was decided about files with a decoy's name.
     pub(super) fn inform(&mut self, stream: &mut Stream) {
         let candidates = self.detector.candidates();
+        // Before what is refused now.
+        if stream.is_to_forget()
+            && let Err(error) = candidates.forget_refusals()
+        {
+            warn!(%error, "refusals cannot be taken back; a decoy that is made anew in a container that had none may go unseen");
+        }
         for verdict in stream.verdicts() {
             match verdict {
                 Verdict::Trap(trap, file) => candidates.promote(trap, file),

@@ -1,10 +1,15 @@
 //! From policies to an arming plan, and from an observation to the traps it hit. Knows nothing of sinks or HTTP.
 
+mod around;
+#[cfg(test)]
+mod around_tests;
 mod held;
 mod keys;
 mod owner;
 mod place;
+pub mod plan;
 mod state;
+mod surroundings;
 mod table;
 #[cfg(test)]
 mod table_tests;
@@ -15,5 +20,6 @@ mod undecided_tests;
 pub use held::Held;
 pub use place::{Accessor, ContainerPlace, Place};
 pub use state::State;
+pub use surroundings::{Possible, Surroundings};
 pub use table::{Hit, Table, Wanted};
 pub use undecided::{Decided, Judgement, Undecided};

@@ -18,14 +18,18 @@ pub enum Place {
 pub struct ContainerPlace {
     /// Its runtime id, without the runtime's scheme.
     pub id: String,
-    /// Its root directory, by a process that lives in it.
-    pub root: Root,
+    /// Its root directory, by a process that lives in it; `None` where none is known to.
+    pub root: Option<Root>,
+    /// The runtime's word before `://` in the pod's status.
+    pub runtime: String,
     /// Namespace of its pod.
     pub namespace: String,
     /// Name of its pod.
     pub pod: String,
     /// Its name in the pod.
     pub name: String,
+    /// What a person would call the pod's workload: kind and name of its topmost owner.
+    pub workload: Option<(String, String)>,
 }
 
 /// Where the process that touched a trap belongs.
@@ -38,11 +42,11 @@ pub enum Accessor {
 }
 
 impl Place {
-    /// Under which root directory its paths are looked up.
+    /// Under which root directory its paths are looked up; `None` where nothing lives there.
     #[must_use]
-    pub fn root(&self) -> Root {
+    pub fn root(&self) -> Option<Root> {
         match self {
-            Self::Host => Root::Own,
+            Self::Host => Some(Root::Own),
             Self::Container(container) => container.root,
         }
     }

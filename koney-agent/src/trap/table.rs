@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
+    time::Instant,
 };
 
 use koney_common::{
@@ -20,6 +21,7 @@ use super::{
     owner,
     place::{Accessor, Place},
     state::State,
+    surroundings::Surroundings,
 };
 use crate::{
     event::{Observation, Operation},
@@ -64,6 +66,10 @@ pub struct Table {
     released: BTreeSet<TrapKey>,
     /// Files that were given the inode number of a decoy that is gone, until the number is a decoy's again.
     strangers: BTreeSet<(TrapKey, Option<u32>)>,
+    /// What may become of traps that nobody has yet; `None` where there are no containers to get any.
+    pub(super) surroundings: Option<Surroundings>,
+    /// A trap is new, or may be, since [`Self::has_grown`] was asked.
+    pub(super) grown: bool,
     /// The kernel's keys of root directories.
     roots: HashMap<Root, TrapKey>,
     /// Files that are watched for the first time: who has them open already is asked once.
@@ -88,6 +94,8 @@ pub(super) struct Trap {
     pub(super) keys: Keys,
     /// Its path without symbolic links, as it was last found.
     pub(super) canonical: Option<String>,
+    /// Since when nothing is known to live at its place.
+    pub(super) left: Option<Instant>,
 }
 
 impl Table {
@@ -97,6 +105,8 @@ impl Table {
         for Wanted { place, policy, file_path, denied } in wanted {
             *all.entry(At { place, path: file_path.into() }).or_default().entry(policy.into()).or_default() |= denied;
         }
+        self.follow(all.keys());
+        self.let_go();
         let gone: Vec<_> = self.traps.keys().filter(|at| !all.contains_key(*at)).cloned().collect();
         for at in gone {
             if let Some(trap) = self.traps.remove(&at) {
@@ -105,16 +115,17 @@ impl Table {
                 self.release(&at, trap.keys.all());
             }
         }
-        let places: BTreeSet<_> = all.keys().map(|at| at.place.root()).collect();
+        let places: BTreeSet<_> = all.keys().filter_map(|at| at.place.root()).collect();
         self.roots.retain(|root, _| places.contains(root));
         for (at, policies) in all {
             if let Some(trap) = self.traps.get_mut(&at) {
                 trap.policies = policies;
                 continue;
             }
+            self.grown = true;
             let number = self.number_of(&at);
             self.numbers.insert(number, at.clone());
-            let trap = Trap { number, policies, state: State::Pending, keys: Keys::default(), canonical: None };
+            let trap = Trap { number, policies, state: State::Pending, keys: Keys::default(), canonical: None, left: None };
             self.traps.insert(at, trap);
         }
     }
@@ -123,6 +134,8 @@ impl Table {
     #[must_use]
     pub fn names(&self) -> BTreeSet<NameKey> {
         let paths = self.traps.iter().flat_map(|(at, trap)| [Some(at.path.as_ref()), trap.canonical.as_deref()]);
+        let possible = self.surroundings.iter().flat_map(|around| &around.possible).map(|trap| Some(trap.file_path.as_ref()));
+        let paths = paths.chain(possible);
         paths.flatten().filter_map(|path| NameKey::new(last(path).as_bytes())).collect()
     }
 
@@ -131,7 +144,7 @@ impl Table {
     pub fn jobs(&self) -> Vec<Job> {
         let mut traps: Vec<_> = self.traps.iter().collect();
         traps.sort_by_key(|(_, trap)| trap.state.urgency());
-        traps.into_iter().map(|(at, trap)| job(at, trap)).collect()
+        traps.into_iter().filter_map(|(at, trap)| job(at, trap)).collect()
     }
 
     /// A look at all decoys begins; what is touched from here on waits for the next one.
@@ -160,15 +173,19 @@ impl Table {
         self.roots.insert(root, key);
     }
 
-    /// The directory is the root of the place.
-    pub(super) fn is_root(&self, place: &Place, key: Option<TrapKey>) -> bool {
-        key.is_some() && self.roots.get(&place.root()).copied() == key
+    /// The accessor's root directory is that of the place. Of a container that nobody could look into, its own processes are believed.
+    pub(super) fn is_root(&self, place: &Place, seen: &Observation) -> bool {
+        match place.root().and_then(|root| self.roots.get(&root)) {
+            Some(known) => seen.root == Some(*known),
+            None => *place != Place::Host && place.is_of(&Accessor::of(&seen.subject)),
+        }
     }
 
-    /// The host has traps, or the container has.
+    /// There are traps that the accessor may touch by their names.
     #[must_use]
     pub fn concerns(&self, accessor: &Accessor) -> bool {
-        self.traps.keys().any(|at| at.place == Place::Host || at.place.is_of(accessor))
+        *accessor == Accessor::Host && !self.traps.is_empty()
+            || self.traps.keys().any(|at| at.place == Place::Host || at.place.is_of(accessor))
     }
 
     /// Takes in what came of a job.
@@ -260,6 +277,13 @@ impl Table {
         owner::of(&trapped, seen).into_iter().flat_map(|at| self.hits_of(at, seen.operation)).collect()
     }
 
+    /// Every trap that has the file's key is of a container that has ended, and what was touched is none of theirs.
+    #[must_use]
+    pub fn is_anew(&self, seen: &Observation) -> bool {
+        let accessor = Accessor::of(&seen.subject);
+        self.holders.get(&seen.key).is_some_and(|holders| holders.iter().all(|at| owner::has_ended(at, &accessor)))
+    }
+
     /// A file that was no trap's turned out to be these: it stays theirs wherever it is moved. Gives the number of one.
     ///
     /// May be asked again.
@@ -282,10 +306,11 @@ impl Table {
         self.holders.contains_key(&key)
     }
 
-    /// Armed traps, and all.
+    /// Armed traps, and all where something lives.
     #[must_use]
     pub fn armed_of(&self) -> (usize, usize) {
-        (self.traps.values().filter(|trap| trap.state.is_watched()).count(), self.traps.len())
+        let alive = || self.traps.iter().filter(|(at, _)| at.place.root().is_some());
+        (alive().filter(|(_, trap)| trap.state.is_watched()).count(), alive().count())
     }
 
     /// Every trap with its state.
@@ -326,7 +351,7 @@ impl Table {
         number
     }
 
-    fn release(&mut self, at: &At, keys: Vec<TrapKey>) {
+    pub(super) fn release(&mut self, at: &At, keys: Vec<TrapKey>) {
         for key in keys {
             let Some(holders) = self.holders.get_mut(&key) else { continue };
             holders.remove(at);
@@ -338,8 +363,9 @@ impl Table {
     }
 }
 
-fn job(at: &At, trap: &Trap) -> Job {
-    Job { trap: trap.number, root: at.place.root(), path: PathBuf::from(at.path.as_ref()), known: trap.keys.current().cloned() }
+fn job(at: &At, trap: &Trap) -> Option<Job> {
+    let (path, known) = (PathBuf::from(at.path.as_ref()), trap.keys.current().cloned());
+    Some(Job { trap: trap.number, root: at.place.root()?, path, known })
 }
 
 /// The last component of a path; trailing slashes are not its.

@@ -9,6 +9,7 @@ use koney_common::TrapKey;
 
 use super::{
     state::State,
+    surroundings::is_same,
     table::{At, Hit, Table, last},
 };
 use crate::event::{Observation, PathKind};
@@ -53,7 +54,7 @@ struct Held {
 impl Undecided {
     /// Judges a touch of a file that was not armed as a trap. One that is held is kept here.
     pub fn judge(&mut self, table: &mut Table, seen: &Observation) -> Judgement {
-        if table.holders.contains_key(&seen.key) {
+        if table.holders.contains_key(&seen.key) && !table.is_anew(seen) {
             return Judgement::Hits(table.hits(seen));
         }
         let named = by_path(table, seen);
@@ -62,7 +63,8 @@ impl Undecided {
             table.adopt(seen, &hits);
             return Judgement::Hits(hits);
         }
-        if seen.key == TrapKey::default() || table.traps.is_empty() {
+        let possible = table.surroundings().is_some_and(|around| !around.possible.is_empty());
+        if seen.key == TrapKey::default() || (table.traps.is_empty() && !possible) {
             return Judgement::Nobody;
         }
         if self.0.len() >= HELD {
@@ -70,6 +72,12 @@ impl Undecided {
         }
         self.0.push(Held { seen: seen.clone(), since: Instant::now(), round: table.next_round() });
         Judgement::Held
+    }
+
+    /// Some touch is held until its container is known.
+    #[must_use]
+    pub fn is_asking(&self, table: &Table) -> bool {
+        self.0.iter().any(|held| !table.is_decided(&held.seen))
     }
 
     /// Some touch is held.
@@ -82,9 +90,12 @@ impl Undecided {
     pub fn decide(&mut self, table: &mut Table, all: bool) -> Vec<Decided> {
         let mut decided = Vec::new();
         for held in std::mem::take(&mut self.0) {
-            let over = all || table.rounds_over() >= held.round || held.since.elapsed() > PATIENCE;
-            let hits = if table.holders.contains_key(&held.seen.key) {
+            let known = table.is_decided(&held.seen);
+            let over = all || held.since.elapsed() > PATIENCE || (known && table.rounds_over() >= held.round);
+            let hits = if table.holders.contains_key(&held.seen.key) && !table.is_anew(&held.seen) {
                 table.hits(&held.seen)
+            } else if over && !known {
+                table.surroundings().map(|around| around.at_path(&held.seen)).unwrap_or_default()
             } else if over {
                 // The root directory may have been learnt only now.
                 let mut at = by_path(table, &held.seen);
@@ -109,7 +120,7 @@ impl Undecided {
 fn by_path(table: &Table, seen: &Observation) -> Vec<At> {
     let Some(path) = seen.path.as_deref() else { return Vec::new() };
     let same = |at: &At, canonical: Option<&str>| match seen.path_kind {
-        PathKind::Whole => (at.path.as_ref() == path || canonical == Some(path)) && table.is_root(&at.place, seen.root),
+        PathKind::Whole => (is_same(&at.path, path) || canonical == Some(path)) && table.is_root(&at.place, seen),
         PathKind::InFileSystem => seen.key == TrapKey::default() && at.path.ends_with(path),
         PathKind::Truncated | PathKind::Outside => false,
     };
@@ -120,6 +131,6 @@ fn by_path(table: &Table, seen: &Observation) -> Vec<At> {
 fn is_gone(table: &Table, at: &At, seen: &Observation) -> bool {
     let missing = table.traps.get(at).is_some_and(|trap| trap.state == State::Missing);
     let path = seen.path.as_deref().unwrap_or_default();
-    let partial = seen.path_kind != PathKind::Whole || !table.is_root(&at.place, seen.root);
+    let partial = seen.path_kind != PathKind::Whole || !table.is_root(&at.place, seen);
     missing && partial && last(path) == last(&at.path) && at.path.ends_with(path.trim_start_matches("..."))
 }

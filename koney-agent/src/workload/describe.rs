@@ -63,7 +63,7 @@ fn start(stat: &Stat) -> u64 {
 }
 
 /// As bytes: names of processes and cgroups are the attacker's, and need not be text.
-fn read(process: &Process, file: &str) -> Option<Vec<u8>> {
+pub(super) fn read(process: &Process, file: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     process.open_relative(file).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
     Some(bytes)

@@ -5,7 +5,9 @@ mod clock;
 mod container;
 mod describe;
 mod host;
+mod inhabitants;
 mod process;
+mod program;
 mod text;
 
 #[cfg(test)]
@@ -18,4 +20,6 @@ mod text_properties;
 pub use clock::Clock;
 pub use container::{ContainerRef, Runtime};
 pub use host::Host;
+pub use inhabitants::{Inhabitant, inhabitants};
 pub use process::Completer;
+pub use program::Program;

@@ -278,7 +278,8 @@ fn place(place: &Place) -> trap::Place {
         Place::Host => trap::Place::Host,
         Place::Container(container) => {
             let root = Root::of(container.pid).unwrap_or(Root::Process { pid: container.pid, start_ticks: 0 });
-            trap::Place::Container(Arc::new(ContainerPlace { id: container.id.clone(), root, ..ContainerPlace::default() }))
+            let id = container.id.clone();
+            trap::Place::Container(Arc::new(ContainerPlace { id, root: Some(root), ..ContainerPlace::default() }))
         }
     }
 }

@@ -11,6 +11,7 @@ use super::super::field::FieldPath;
 use super::super::problem::{Problem, Severity};
 use super::super::snapshot::{Kind, ObjectRef, SecretState, Sink, Snapshot};
 use super::super::text::{quoted, shown};
+use super::live;
 use super::object::{Object, Outcome, Reading};
 
 /// What one file held.
@@ -78,7 +79,7 @@ impl Merge<'_> {
             return;
         }
         self.problems.extend(problems);
-        self.held.insert(id, Held { object, file, line: Some(line) });
+        self.held.insert(id, Held { object, file, line: Some(line).filter(|line| *line > 0) });
     }
 
     /// Whether the last valid version of the object stays in force.
@@ -161,7 +162,7 @@ pub(super) fn missing_secret(at: Problem, secret: &str) -> Problem {
     Problem {
         field: Some(FieldPath::root("spec").key("dynatrace").key("secretName").to_string()),
         reason: format!("there is no Secret {} in the agent's namespace", quoted(secret)),
-        remedy: "add it to the folder".to_owned(),
+        remedy: if at.file == Path::new(live::SOURCE) { "create it" } else { "add it to the folder" }.to_owned(),
         ..at
     }
 }

@@ -12,6 +12,7 @@ mod events;
 mod folder;
 mod identity;
 mod json;
+mod live;
 mod mapping;
 mod merge;
 mod node;
@@ -38,4 +39,6 @@ mod update_tests;
 mod watch_tests;
 
 pub use folder::{FolderError, read, read_files};
+pub(super) use live::snapshot as of_objects;
+pub(super) use report::changes as report_changes;
 pub use watch::Watcher;

@@ -54,6 +54,23 @@ impl Node {
         Self { line, content, weight, depth }
     }
 
+    /// A value that was not read from a file: its lines are 0.
+    pub(super) fn of_json(value: &Value) -> Self {
+        let content = match value {
+            Value::Null => Content::Null,
+            Value::Bool(value) => Content::Bool(*value),
+            Value::Number(number) => Content::Number(number.clone()),
+            Value::String(text) => Content::Text(text.clone()),
+            Value::Array(items) => Content::List(items.iter().map(|item| Rc::new(Self::of_json(item))).collect()),
+            Value::Object(fields) => {
+                let entry =
+                    |(key, value): (&String, &Value)| Entry { key: key.clone(), line: 0, value: Rc::new(Self::of_json(value)) };
+                Content::Map(fields.iter().map(entry).collect())
+            }
+        };
+        Self::new(0, content)
+    }
+
     /// The value of a mapping's key; null counts as absent, as it does to the API server.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         let Content::Map(entries) = &self.content else {

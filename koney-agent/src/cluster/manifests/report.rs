@@ -6,7 +6,7 @@ use super::super::problem::{Problem, Severity};
 use super::super::text::shown;
 
 /// Logs the difference between the problems of two snapshots.
-pub(super) fn changes(before: &[Problem], now: &[Problem]) {
+pub(in super::super) fn changes(before: &[Problem], now: &[Problem]) {
     for problem in missing_from(before, now) {
         let Problem { severity, file, line, object, field, reason, remedy } = problem;
         let file = shown(&file.to_string_lossy());

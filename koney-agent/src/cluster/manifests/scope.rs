@@ -23,7 +23,8 @@ impl Scope<'_> {
     pub(super) fn problem(&self, severity: Severity, field: &FieldPath, reason: &str, remedy: &str) -> Problem {
         let shown = self.prefix.join(field);
         Problem {
-            line: Some(self.node.line_of(field)),
+            // What comes from the API server has no lines.
+            line: Some(self.node.line_of(field)).filter(|line| *line > 0),
             object: self.object.clone(),
             field: (!shown.is_empty()).then(|| shown.to_string()),
             ..Problem::of_file(severity, self.file, reason, remedy)

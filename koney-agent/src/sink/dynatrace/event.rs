@@ -99,6 +99,9 @@ impl Event {
         self.maybe("k8s.pod.name", container.map(|container| container.pod.as_str()));
         self.maybe("k8s.container.name", container.map(|container| container.name.as_str()));
         self.maybe("k8s.container.id", container.map(|container| container.id.as_str()));
+        let workload = container.and_then(|container| container.workload.as_ref());
+        self.maybe("k8s.workload.kind", workload.map(|(kind, _)| kind.to_lowercase()));
+        self.maybe("k8s.workload.name", workload.map(|(_, name)| name.as_str()));
     }
 
     fn process(&mut self, process: &Process) {
@@ -119,7 +122,8 @@ impl Event {
             Owner::Container(container) => {
                 self.text("object.type", "KUBERNETES_CONTAINER_ID");
                 self.text("object.id", &container.id);
-                self.text("object.name", &container.name);
+                // A finding without a name is hidden.
+                self.text("object.name", if container.is_unknown() { &container.id } else { &container.name });
             }
             Owner::Host { machine_id, .. } => {
                 self.text("object.type", "HOST");
@@ -138,12 +142,17 @@ impl Event {
         self.maybe("koney.accessed_path", alert.accessed_path.as_deref());
         match &alert.accessor {
             Some(Accessor::Host) => self.text("koney.accessor.kind", "host"),
-            Some(Accessor::Container { id }) => {
+            Some(Accessor::Container { id, container }) => {
                 self.text("koney.accessor.kind", "container");
                 self.text("koney.accessor.k8s.container.id", id);
+                let known = container.as_deref();
+                self.maybe("koney.accessor.k8s.namespace.name", known.map(|known| known.namespace.as_str()));
+                self.maybe("koney.accessor.k8s.pod.name", known.map(|known| known.pod.as_str()));
+                self.maybe("koney.accessor.k8s.container.name", known.map(|known| known.name.as_str()));
             }
             None => {}
         }
+        self.maybe("koney.enrichment", container(alert).filter(|owner| owner.is_unknown()).map(|_| "incomplete"));
         match alert.gap {
             Some(gap) => {
                 self.text("koney.coverage.cause", gap.cause.name());

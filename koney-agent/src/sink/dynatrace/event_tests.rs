@@ -93,6 +93,7 @@ fn what_is_not_known_is_left_out() {
             "event.type",
             "event.version",
             "koney.detector",
+            "koney.enrichment",
             "koney.operation",
             "koney.trap_type",
             "object.type",
