@@ -1,10 +1,10 @@
-//! `cargo xtask generate`: the parts of the documents that are made from records, and whether they still are what was made.
+//! `cargo xtask generate`: what is made from records and from the agent's types, and whether it still is what was made.
 
 use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cli::GenerateArgs, suite, ui, workspace};
+use crate::{cli::GenerateArgs, process, suite, ui, workspace};
 
 /// Between these lines stands what is made; everything else is written by hand.
 const BEGIN: &str = "<!-- evasion:begin -->";
@@ -24,6 +24,7 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
         workspace::write_atomically(&path(), made.as_bytes())?;
         ui::line("README.md is made anew");
     }
+    definitions(&[])?;
     Ok(0)
 }
 
@@ -33,7 +34,15 @@ pub(crate) fn check() -> Result<()> {
     if now != made {
         bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
     }
-    Ok(())
+    definitions(&["--check"])
+}
+
+/// The definitions of the resources, by a program that knows the agent's types.
+fn definitions(options: &[&str]) -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", "koney-crds", "--"]).args(options);
+    cargo.arg(workspace::root().join("deploy/crds"));
+    process::run(&mut cargo)
 }
 
 fn path() -> std::path::PathBuf {

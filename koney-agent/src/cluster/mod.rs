@@ -6,6 +6,7 @@
 
 pub mod api;
 mod choice;
+pub mod crds;
 mod field;
 mod filter;
 mod glob;

@@ -19,7 +19,12 @@ use super::choice::choice;
     kind = "DeceptionPolicy",
     plural = "deceptionpolicies",
     singular = "deceptionpolicy",
-    status = "DeceptionPolicyStatus"
+    shortname = "dp",
+    status = "DeceptionPolicyStatus",
+    printcolumn(name = "Valid", type_ = "string", json_path = r#".status.conditions[?(@.type=="PolicyValid")].status"#),
+    printcolumn(name = "Decoys", type_ = "string", json_path = r#".status.conditions[?(@.type=="DecoysDeployed")].status"#),
+    printcolumn(name = "Armed", type_ = "string", json_path = r#".status.conditions[?(@.type=="TrapsArmed")].message"#),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DeceptionPolicySpec {

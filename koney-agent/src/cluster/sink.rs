@@ -4,7 +4,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::choice::choice;
+use super::{choice::choice, policy::Condition};
 
 /// Where alerts go.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,11 +14,26 @@ use super::choice::choice;
     kind = "DeceptionAlertSink",
     plural = "deceptionalertsinks",
     singular = "deceptionalertsink",
+    shortname = "das",
+    status = "DeceptionAlertSinkStatus",
+    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.dynatrace.secretName"),
+    printcolumn(name = "Severity", type_ = "string", json_path = ".spec.dynatrace.severity"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     namespaced
 )]
 pub struct DeceptionAlertSinkSpec {
     /// A Dynatrace environment.
     pub dynatrace: Option<DynatraceSpec>,
+}
+
+/// What the cluster is told about a sink; Koney's resource has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeceptionAlertSinkStatus {
+    /// One condition per type.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
 }
 
 /// A Dynatrace environment.
