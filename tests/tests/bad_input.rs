@@ -53,10 +53,9 @@ async fn an_unreadable_manifest_folder_is_named_with_its_cause() -> Result<()> {
 
 #[tokio::test]
 async fn bad_usage_is_refused_before_anything_is_done() -> Result<()> {
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 4] = [
         (&[], "Usage: koney-agent [OPTIONS] <COMMAND>"),
         (&["watch"], "error: unrecognized subcommand 'watch'"),
-        (&["run"], "error: the following required arguments were not provided:\n  --manifests <DIR>"),
         (
             &["probe", "--attach", "magic"],
             "error: invalid value 'magic' for '--attach <METHOD>': unknown attach method `magic`, expected auto, lsm, fentry, kprobe or fanotify",
@@ -68,6 +67,23 @@ async fn bad_usage_is_refused_before_anything_is_done() -> Result<()> {
         assert!(end.log.contains(expected), "{arguments:?}: {}", end.log);
         assert_eq!((end.status.code(), end.alerts), (Some(64), vec![]), "{arguments:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn outside_a_cluster_the_ways_in_are_named() -> Result<()> {
+    let mut command = Command::new(agent::program()?);
+    command.arg("run").env_remove("KUBERNETES_SERVICE_HOST").env_remove("KUBERNETES_SERVICE_PORT");
+    let end = end_of(command).await?;
+    let expected = "; run in a pod with a service account, name a kubeconfig file with --kubeconfig, or use --manifests to run \
+                    without a cluster";
+    let log = lines(&end);
+    assert!(
+        log.len() == 1 && log[0].starts_with("ERROR no API server is known here (") && log[0].ends_with(expected),
+        "{}",
+        end.log
+    );
+    assert_eq!((end.status.code(), end.alerts), (Some(78), vec![]));
     Ok(())
 }
 

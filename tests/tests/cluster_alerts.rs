@@ -205,6 +205,44 @@ async fn a_mounted_decoy_is_found_by_the_labels_of_the_deployment() -> Result<()
 
 #[tokio::test]
 #[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
+async fn koneys_planting_is_not_told_and_what_only_looks_like_it_is() -> Result<()> {
+    let node = Node::new().await?;
+    let image = node.images.image(&node.path("image"))?;
+    let web = node.container(&image).await?;
+    node.pod("web-1", "web", &web);
+    node.policy(&selected());
+    let agent = node.agent()?;
+    agent.logged("state=missing").await?;
+    let plant = format!("mkdir -p /run/secrets/koney; echo someverysecrettoken > {DECOY}");
+    let write = || Spawn::program(["sh", "-c", plant.as_str()]).inside(&web);
+    write().await?.exit().await?;
+    read(&web).await?;
+    let listed = |content: &str| {
+        let created = jiff::Timestamp::now();
+        let changes = json!([{ "deceptionPolicyName": "decoys", "traps": [{
+            "deploymentStrategy": "containerExec", "containers": ["main"], "createdAt": created.to_string(), "updatedAt": "",
+            "filesystemHoneytoken": { "filePath": DECOY, "fileContentHash": content, "readOnly": true },
+            "httpEndpoint": {}, "httpPayload": {},
+        }] }]);
+        let pod = Pod::new("koney-demo", "web-1").label("app", "web").container("main", &web.id);
+        node.cluster.apply(pod.annotation("koney/changes", &changes.to_string()).object());
+    };
+    // MD5 of the policy's `fileContent`.
+    listed("68ff0dfb4c591ce88dc362ce2121c6d3");
+    agent.logged("Koney has planted a decoy; what it did to it is not told acts=2").await?;
+    read(&web).await?;
+    agent.alerts(1).await?;
+    // From now on it is listed: whoever writes it is told.
+    write().await?.exit().await?;
+    agent.alerts(2).await?;
+    let end = agent.stop().await?;
+    let written = end.alerts.iter().map(|line| line.contains("echo someverysecrettoken")).collect::<Vec<_>>();
+    assert_eq!(written, [false, true], "{:#?}\n{}", end.alerts, end.log);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
 async fn the_kubelet_and_readers_that_are_expected_raise_nothing() -> Result<()> {
     let node = Node::new().await?;
     let image = node.image("image")?;

@@ -13,6 +13,7 @@ use super::choice::choice;
 
 /// What a `DeceptionPolicy` asks for.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::duplicated_attributes, reason = "columns of the same type are not the same column")]
 #[kube(
     group = "research.dynatrace.com",
     version = "v1alpha1",

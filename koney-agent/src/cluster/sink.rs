@@ -8,6 +8,7 @@ use super::{choice::choice, policy::Condition};
 
 /// Where alerts go.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::duplicated_attributes, reason = "columns of the same type are not the same column")]
 #[kube(
     group = "research.dynatrace.com",
     version = "v1alpha1",

@@ -50,6 +50,8 @@ pub struct FileTrap {
     pub file_path: String,
     /// How the decoy is planted.
     pub decoy: DecoyStrategy,
+    /// MD5 of what the decoy contains, in hexadecimal: by it Koney's operator says what it has planted.
+    pub content_md5: String,
     /// Who the policy asks to watch.
     pub captor: CaptorStrategy,
     /// False where the policy wants no watching (captor strategy `none`).

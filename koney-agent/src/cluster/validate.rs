@@ -1,5 +1,9 @@
 //! Koney's rules for what the schema admits: a policy's traps, a sink's destination.
 
+use std::fmt::Write as _;
+
+use md5::{Digest as _, Md5};
+
 use super::field::FieldPath;
 use super::filter;
 use super::policy::{CaptorStrategy, DeceptionPolicySpec, TrapSpec};
@@ -80,10 +84,18 @@ fn file_trap(index: usize, trap: &TrapSpec, path: &FieldPath, issues: &mut Vec<I
     Some(FileTrap {
         index,
         file_path: file_path?,
+        content_md5: trap.filesystem_honeytoken.as_ref().map(|file| md5(&file.file_content)).unwrap_or_default(),
         decoy: trap.decoy_deployment.as_ref().map(|decoy| decoy.strategy).unwrap_or_default(),
         captor,
         watched: captor != CaptorStrategy::None,
         filters,
+    })
+}
+
+fn md5(text: &str) -> String {
+    Md5::digest(text.as_bytes()).iter().fold(String::with_capacity(32), |mut digits, byte| {
+        write!(digits, "{byte:02x}").expect("a string takes what is written");
+        digits
     })
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     cluster::{
-        Policy,
+        DecoyStrategy, Policy,
         pods::{Pod, PodContainer, Pods},
     },
     kernel::Root,
@@ -35,6 +35,8 @@ impl Containers {
             let open = is_open(policies, pod);
             for (container, id) in pod.containers.iter().flat_map(|container| ids(container).map(move |id| (container, id))) {
                 around.known.insert(id.to_owned(), Arc::new(self.place(pod, container, id)));
+                let here = pod.planted.iter().filter(|planted| planted.containers.contains(&container.name));
+                around.planted.insert(id.to_owned(), here.cloned().collect());
                 if open {
                     around.open.insert(id.to_owned());
                 }
@@ -89,6 +91,7 @@ fn possible(policies: &[Policy]) -> Vec<Possible> {
         policy: policy.name.as_str().into(),
         file_path: trap.file_path.as_str().into(),
         denied: policy.denied,
+        written: (trap.decoy == DecoyStrategy::ContainerExec).then(|| trap.content_md5.as_str().into()),
     };
     watched.map(trap).collect()
 }

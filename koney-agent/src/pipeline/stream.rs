@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use koney_common::{Repeats, Slot, TrapKey, name::Candidate};
-use tracing::{debug, error};
+use tracing::{debug, error, info};
 
 use super::{
     Shared,
@@ -16,7 +16,7 @@ use crate::{
     alert::{self, Alert, Gap, GapCause},
     event::{Check, Observation, Operation, PathKind, decode},
     kernel::{Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
-    trap::{Accessor, Decided, Held, Hit, Judgement, Undecided},
+    trap::{Accessor, Decided, Held, Hit, Judgement, Planting, Undecided},
     workload::{Clock, Completer},
 };
 
@@ -32,6 +32,7 @@ pub(super) struct Stream {
     pub(super) crowds: Crowds,
     undecided: Undecided,
     readers: Readers,
+    planting: Planting,
     held: Held,
     overlap: Overlap,
     /// What is read now was seen by the programs of an earlier agent.
@@ -63,6 +64,7 @@ impl Stream {
             crowds: Crowds::default(),
             undecided: Undecided::default(),
             readers,
+            planting: Planting::default(),
             held: Held::default(),
             overlap: Overlap::default(),
             former: false,
@@ -232,9 +234,6 @@ impl Stream {
 
     /// Decides about what was held, as far as that is possible now.
     pub(super) fn decide(&mut self, all: bool) {
-        if !self.undecided.is_waiting() {
-            return;
-        }
         let decided = {
             let mut table = self.shared.table();
             let decided = self.undecided.decide(&mut table, all);
@@ -245,6 +244,29 @@ impl Stream {
         };
         for decided in decided {
             self.decided(decided);
+        }
+        self.settle(all);
+    }
+
+    /// What may have been Koney's planting was not, or was.
+    fn settle(&mut self, all: bool) {
+        if !self.planting.is_waiting() {
+            return;
+        }
+        let before = self.planting.dropped();
+        let told = match self.shared.table().surroundings() {
+            Some(around) => self.planting.settle(around, all),
+            None => Vec::new(),
+        };
+        let total = self.planting.dropped();
+        if total > before {
+            info!(acts = total - before, total, "Koney has planted a decoy; what it did to it is not told");
+        }
+        for (seen, hits) in told {
+            self.tell(&seen, &hits);
+        }
+        if self.planting.is_waiting() {
+            self.shared.refresh.notify_one();
         }
     }
 
@@ -284,12 +306,27 @@ impl Stream {
         }
         self.completer.complete(&mut seen.subject);
         self.held.note(&seen);
-        let container = self.shared.table().container_of(&seen);
-        let alert = |hit| Arc::new(alert::of_hit(&seen, hit, container.as_deref(), &self.shared.host, Clock, self.detector));
+        let deed = match self.shared.table().surroundings() {
+            Some(around) => {
+                let time = Clock.wall(seen.boot_ns);
+                self.planting.hold(around, seen, hits.to_vec(), time)
+            }
+            None => Some((seen, hits.to_vec())),
+        };
+        match deed {
+            Some((seen, hits)) => self.tell(&seen, &hits),
+            // Koney says soon whether it was Koney.
+            None => self.shared.refresh.notify_one(),
+        }
+    }
+
+    fn tell(&mut self, seen: &Observation, hits: &[Hit]) {
+        let container = self.shared.table().container_of(seen);
+        let alert = |hit| Arc::new(alert::of_hit(seen, hit, container.as_deref(), &self.shared.host, Clock, self.detector));
         let alerts: Vec<_> = hits.iter().map(alert).collect();
         self.deliver(&alerts);
         self.crowds.note(seen.trap, &alerts);
-        self.bursts.begin(repeats::key(&seen), alerts);
+        self.bursts.begin(repeats::key(seen), alerts);
     }
 
     /// Tells of gaps in coverage.

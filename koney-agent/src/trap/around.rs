@@ -69,7 +69,8 @@ impl Table {
     }
 
     /// What is known of the containers around.
-    pub(super) const fn surroundings(&self) -> Option<&Surroundings> {
+    #[must_use]
+    pub const fn surroundings(&self) -> Option<&Surroundings> {
         self.surroundings.as_ref()
     }
 

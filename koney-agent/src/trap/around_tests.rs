@@ -36,7 +36,7 @@ fn want(table: &mut Table, containers: &[Arc<ContainerPlace>], file_path: &str) 
 
 fn around(containers: &[Arc<ContainerPlace>]) -> Surroundings {
     let known = containers.iter().map(|place| (place.id.clone(), Arc::clone(place))).collect();
-    let possible = vec![Possible { policy: "p".into(), file_path: PATH.into(), denied: false }];
+    let possible = vec![Possible { policy: "p".into(), file_path: PATH.into(), denied: false, written: None }];
     Surroundings { known, possible, ..Surroundings::default() }
 }
 

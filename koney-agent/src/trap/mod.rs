@@ -8,6 +8,7 @@ mod keys;
 mod owner;
 mod place;
 pub mod plan;
+mod planting;
 mod state;
 mod surroundings;
 mod table;
@@ -19,6 +20,7 @@ mod undecided_tests;
 
 pub use held::Held;
 pub use place::{Accessor, ContainerPlace, Place};
+pub use planting::{Deed, Planting};
 pub use state::State;
 pub use surroundings::{Possible, Surroundings};
 pub use table::{Hit, Table, Wanted};

@@ -9,7 +9,10 @@ use super::{
     place::{Accessor, ContainerPlace, Place},
     table::Hit,
 };
-use crate::event::{Observation, Operation, PathKind};
+use crate::{
+    cluster::pods::Planted,
+    event::{Observation, Operation, PathKind},
+};
 
 /// What is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Surroundings {
     pub known: HashMap<String, Arc<ContainerPlace>>,
     /// Those of them of which it is not decided yet what traps they have: nobody has told what stands above their pods.
     pub open: HashSet<String>,
+    /// What Koney says it has written into a container: its decoys' paths, contents and times.
+    pub planted: HashMap<String, Vec<Planted>>,
     /// Every trap that a container may turn out to have.
     pub possible: Vec<Possible>,
 }
@@ -31,6 +36,8 @@ pub struct Possible {
     pub file_path: Arc<str>,
     /// The policy asks for attempts that the kernel denies.
     pub denied: bool,
+    /// MD5 of its content, where Koney writes it into the container.
+    pub written: Option<Arc<str>>,
 }
 
 impl Surroundings {

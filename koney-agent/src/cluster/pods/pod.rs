@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::Planted;
+
 /// The pods of one node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pods {
@@ -32,6 +34,9 @@ pub struct Pod {
     pub resolved: bool,
     /// Its runtime class: what is not the node's kernel (gVisor, Kata) has one.
     pub runtime_class: Option<String>,
+    /// What Koney's operator says it has written into its containers.
+    #[serde(default)]
+    pub planted: Vec<Planted>,
     /// Its containers, in the order of the specification: regular, init, ephemeral.
     pub containers: Vec<PodContainer>,
 }

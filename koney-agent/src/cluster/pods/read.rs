@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::changes;
 use super::pod::{ContainerKind, Pod, PodContainer, PodOwner};
 
 /// What Koney's operator names the volumes of its decoys: `koney-volume-` and the MD5 of the path.
@@ -32,6 +33,8 @@ pub fn read(value: Value) -> Result<Pod, PodError> {
         .map_err(|error| PodError::Malformed(called, format!("{}: {}", error.path(), error.inner())))?;
     let metadata = pod.metadata;
     let annotated = metadata.annotations.as_ref().and_then(|annotations| annotations.get(STATIC_UID)).cloned();
+    let planted = metadata.annotations.as_ref().and_then(|annotations| annotations.get(changes::ANNOTATION));
+    let planted = planted.map(|text| changes::read(text)).unwrap_or_default();
     let owner = metadata.owner_references.unwrap_or_default().into_iter().find(|owner| owner.controller == Some(true));
     let spec = pod.spec.unwrap_or_default();
     let status = pod.status.unwrap_or_default();
@@ -54,6 +57,7 @@ pub fn read(value: Value) -> Result<Pod, PodError> {
         workload: None,
         resolved: false,
         runtime_class: spec.runtime_class_name,
+        planted,
         containers: containers.0,
     })
 }
