@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use koney_agent::{
     cluster::{
-        DEFAULT_NAMESPACE,
+        DEFAULT_NAMESPACE, Reader,
         pods::{self, KUBELET_PORT, PodOptions},
     },
     doctor::Request,
@@ -68,10 +68,11 @@ pub(crate) struct Run {
     /// the agent.
     #[arg(long, default_value = pins::DEFAULT, env = "KONEY_PINS", value_name = "DIR")]
     pins: PathBuf,
-    /// Program of the host that may read decoys (a backup, a scanner), known by its file: what it reads is logged and counted, not
-    /// alerted. May be given several times. In a cluster the kubelet is one without being named.
-    #[arg(long, env = "KONEY_EXPECTED_READERS", value_name = "PATH", value_delimiter = ',')]
-    expected_reader: Vec<PathBuf>,
+    /// Who may read decoys (a backup, a scanner): a program of the host, known by its file, or the pods of a namespace, all or those
+    /// with these labels. What they read is logged and counted, not alerted. May be given several times, or separated by spaces. In a
+    /// cluster the kubelet is one without being named.
+    #[arg(long, env = "KONEY_EXPECTED_READERS", value_name = "PATH|NAMESPACE[/LABEL=VALUE,…]", value_delimiter = ' ')]
+    expected_reader: Vec<Reader>,
     #[command(flatten)]
     attach: Attach,
 }

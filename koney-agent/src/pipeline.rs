@@ -29,6 +29,7 @@ use tracing::{info, warn};
 
 use crate::{
     cluster::{
+        Reader,
         api::ConnectError,
         manifests::FolderError,
         pods::{PodOptions, SourceError},
@@ -39,7 +40,7 @@ use crate::{
     workload::Host,
 };
 
-use readers::Readers;
+use readers::{OfPolicies, Readers};
 use sources::Sources;
 use stream::Stream;
 use supervise::Supervisor;
@@ -56,8 +57,8 @@ pub struct Config {
     pub namespace: String,
     /// Name of the node; the host's own where it is not given.
     pub node_name: Option<String>,
-    /// Programs of the host that may read decoys.
-    pub readers: Vec<PathBuf>,
+    /// Who may read decoys.
+    pub readers: Vec<Reader>,
     /// Attach method and diagnostics.
     pub kernel: Options,
     /// Folder on a BPF file system below which the programs are pinned to outlive the agent; `None` to have them end with it.
@@ -123,6 +124,8 @@ struct Shared {
     found: Notify,
     /// Somebody is in a container that is not known.
     refresh: Arc<Notify>,
+    /// Whom policies expect.
+    expected: Mutex<Arc<OfPolicies>>,
     sinks: SinkSet,
     host: Host,
 }
@@ -131,6 +134,10 @@ impl Shared {
     /// A panic while holding the lock has left at worst a trap to be settled again.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expected(&self) -> MutexGuard<'_, Arc<OfPolicies>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holders(&self) -> Vec<Holder> {
@@ -168,6 +175,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         holders: Mutex::default(),
         found: Notify::new(),
         refresh: Arc::clone(&refresh),
+        expected: Mutex::default(),
         sinks,
         host,
     });

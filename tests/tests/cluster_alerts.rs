@@ -2,73 +2,22 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use koney_tests::{
-    agent::{self, Agent},
-    cluster::{Cluster, NODE, Pod, deployment, policy, replica_set},
-    container::{Container, Image, Images, Setup, Spawn},
+    cluster::{DECOY, NODE, Node, Pod, deployment, policy, replica_set},
+    container::{Container, Setup, Spawn},
     stage::CAT,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-const DECOY: &str = "/run/secrets/koney/service_token";
 const CRD: &str = "research.dynatrace.com/v1alpha1";
 /// The agent gives up waiting to hear of a container after this time.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A node without an agent.
-struct Node {
-    folder: TempDir,
-    cluster: Cluster,
-    images: Images,
-}
-
-impl Node {
-    async fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("koney-node-").tempdir().context("a folder")?;
-        let cluster = Cluster::start(&folder.path().join("cluster")).await?;
-        Ok(Self { cluster, images: Images::new()?, folder })
-    }
-
-    /// An image with the decoy in it.
-    fn image(&self, name: &str) -> Result<Image> {
-        let image = self.images.image(&self.path(name))?;
-        image.put(DECOY, "someverysecrettoken\n")?;
-        Ok(image)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    async fn container(&self, image: &Image) -> Result<Container> {
-        Container::start(&self.path("containers"), &Setup::of(image)).await
-    }
-
-    fn agent(&self) -> Result<Agent> {
-        self.agent_with(&[])
-    }
-
-    fn agent_with(&self, arguments: &[&str]) -> Result<Agent> {
-        let mut command = Command::new(agent::program()?);
-        command.arg("run").args(self.cluster.arguments()?).args(["--pins", "none"]).args(arguments);
-        Agent::spawn(command.into())
-    }
-
-    fn pod(&self, name: &str, label: &str, container: &Container) {
-        self.cluster.apply(Pod::new("koney-demo", name).label("app", label).container("main", &container.id).object());
-    }
-
-    fn policy(&self, resources: &Value) {
-        self.cluster.apply(policy("decoys", DECOY, "containerExec", resources));
-    }
-}
 
 fn selected() -> Value {
     json!({ "selector": { "matchLabels": { "app": "web" } } })
@@ -264,6 +213,41 @@ async fn the_kubelet_and_readers_that_are_expected_raise_nothing() -> Result<()>
     fs::remove_file(kubelet)?;
     let end = agent.stop().await?;
     assert_eq!(end.alerts.len(), 1, "{:#?}\n{}", end.alerts, end.log);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
+async fn pods_that_are_expected_raise_nothing() -> Result<()> {
+    let node = Node::new().await?;
+    let (image, volume) = (node.images.image(&node.path("image"))?, node.path("volume"));
+    fs::create_dir(&volume)?;
+    fs::write(volume.join("service_token"), "someverysecrettoken\n")?;
+    let setup = Setup::of(&image).volume(&volume, "/run/secrets/koney");
+    let start = || async { Container::start(&node.path("containers"), &setup).await };
+    let (web, backup, scanner, intruder) = (start().await?, start().await?, start().await?, start().await?);
+    node.pod("web-1", "web", &web);
+    let pod = |namespace: &str, container: &Container| {
+        node.cluster.apply(Pod::new(namespace, "reader").label("app", "reader").container("main", &container.id).object());
+    };
+    pod("scanner", &scanner);
+    let mut policy = policy("decoys", DECOY, "containerExec", &selected());
+    policy["metadata"]["annotations"] = json!({ "koney/expected-readers": "scanner/app=reader" });
+    node.cluster.apply(policy);
+    let agent = node.agent_with(&["--expected-reader", "backup/app=reader"])?;
+    agent.logged("traps armed=1 traps=1").await?;
+    read(&scanner).await?;
+    // The pods of these are told of only after they have read.
+    read(&backup).await?;
+    read(&intruder).await?;
+    pod("backup", &backup);
+    pod("elsewhere", &intruder);
+    agent.logged("an expected reader; it is logged once for each decoy reader=\"pod backup/reader\"").await?;
+    agent.logged("an expected reader; it is logged once for each decoy reader=\"pod scanner/reader\"").await?;
+    agent.alerts(1).await?;
+    let end = agent.stop().await?;
+    assert_eq!(end.alerts.len(), 1, "{:#?}\n{}", end.alerts, end.log);
+    assert_eq!(who(&end.alerts[0])?, ("koney-demo/web-1/main".to_owned(), web.id.clone()));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{CaptorStrategy, DecoyStrategy, LabelSelector};
 use super::problem::Problem;
+use super::reader::Reader;
 use super::secret::Secret;
 use super::selector::ContainerSelector;
 use super::sink::DeceptionAlertSinkSpec;
@@ -37,6 +38,8 @@ pub struct Policy {
     pub traps: Vec<FileTrap>,
     /// Attempts that the kernel denies are asked for, by an annotation.
     pub denied: bool,
+    /// Who is expected to read its decoys, by an annotation.
+    pub readers: Vec<Reader>,
     /// How many traps the policy declares, valid or not.
     pub declared: usize,
 }

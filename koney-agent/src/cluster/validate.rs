@@ -57,7 +57,11 @@ pub fn policy(name: &str, spec: &DeceptionPolicySpec) -> Validated {
     if rejected {
         traps.clear();
     }
-    Validated { policy: Policy { name: name.to_owned(), traps, denied: false, declared: spec.traps.len() }, rejected, issues }
+    Validated {
+        policy: Policy { name: name.to_owned(), traps, denied: false, readers: Vec::new(), declared: spec.traps.len() },
+        rejected,
+        issues,
+    }
 }
 
 /// Validates a sink: it must name a destination and that destination's Secret.

@@ -35,6 +35,7 @@ impl Containers {
             let open = is_open(policies, pod);
             for (container, id) in pod.containers.iter().flat_map(|container| ids(container).map(move |id| (container, id))) {
                 around.known.insert(id.to_owned(), Arc::new(self.place(pod, container, id)));
+                around.pods.insert(id.to_owned(), Arc::clone(pod));
                 let here = pod.planted.iter().filter(|planted| planted.containers.contains(&container.name));
                 around.planted.insert(id.to_owned(), here.cloned().collect());
                 if open {

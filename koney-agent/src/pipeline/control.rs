@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Shared, containers::Containers};
+use super::{Shared, containers::Containers, readers};
 use crate::{
     cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
@@ -98,6 +98,7 @@ impl Control {
         }
         // Sinks first: an access to a trap that is armed now must find them.
         self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
+        *self.shared.expected() = readers::of_policies(&snapshot.policies);
         if self.containers.is_some() {
             self.follow(inputs);
         } else {

@@ -48,6 +48,8 @@ impl Crowds {
     pub(super) fn due(&mut self, windows: &[(CrowdKey, Window)], now_ns: u64, all: bool) -> Vec<Arc<Alert>> {
         let mut due = Vec::new();
         for (key, window) in windows.iter().filter(|(key, _)| key.trap != UNDECIDED_TRAP) {
+            // Where nothing was told yet, the first alert is held.
+            let Some(latest) = self.latest.get(&key.trap) else { continue };
             let told = self.told.entry(*key).or_default();
             // The kernel forgets crowds that are quiet; the next one of the same key counts from nothing.
             let new = window.folded.checked_sub(told.folded).unwrap_or(window.folded);
@@ -56,8 +58,7 @@ impl Crowds {
             }
             *told = Told { folded: window.folded, at_ns: now_ns };
             let counted = Repeats { first_ns: window.start_ns, last_ns: window.last_ns, count: new };
-            let latest = self.latest.get(&key.trap).into_iter().flatten();
-            due.extend(latest.map(|latest| Arc::new(alert::repeats(latest, &counted, Clock))));
+            due.extend(latest.iter().map(|latest| Arc::new(alert::repeats(latest, &counted, Clock))));
         }
         self.told.retain(|key, _| windows.iter().any(|(known, _)| known == key));
         due

@@ -1,7 +1,7 @@
 //! Bursts: the first access of a process is told at once, what it does again is told once, when the burst is over.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -28,11 +28,19 @@ const KEPT: usize = 2048;
 pub(super) struct Bursts {
     firsts: HashMap<RepeatsKey, Vec<Arc<Alert>>>,
     order: VecDeque<RepeatsKey>,
+    /// First accesses that are held: what is counted of them waits with them.
+    waiting: HashSet<RepeatsKey>,
 }
 
 impl Bursts {
+    /// Notes that a first access is held; [`Self::begin`] follows.
+    pub(super) fn wait(&mut self, key: RepeatsKey) {
+        self.waiting.insert(key);
+    }
+
     /// Notes what was told of a first access.
     pub(super) fn begin(&mut self, key: RepeatsKey, alerts: Vec<Arc<Alert>>) {
+        self.waiting.remove(&key);
         if self.firsts.insert(key, alerts).is_none() {
             self.order.push_back(key);
         }
@@ -52,8 +60,9 @@ impl Bursts {
                 return Vec::new();
             }
         };
-        let over = counted.into_iter().filter(|(_, repeats)| all || is_over(repeats, now_ns));
-        let closed: Vec<_> = over.filter_map(|(key, _)| Some((key, table.close(&key)?))).collect();
+        let over = |(key, repeats): &(RepeatsKey, Repeats)| all || (is_over(repeats, now_ns) && !self.waiting.contains(key));
+        let over: Vec<_> = counted.into_iter().filter(over).collect();
+        let closed: Vec<_> = over.into_iter().filter_map(|(key, _)| Some((key, table.close(&key)?))).collect();
         closed.into_iter().flat_map(|(key, repeats)| self.summary(&key, &repeats)).collect()
     }
 

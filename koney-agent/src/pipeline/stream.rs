@@ -16,7 +16,7 @@ use crate::{
     alert::{self, Alert, Gap, GapCause},
     event::{Check, Observation, Operation, PathKind, decode},
     kernel::{Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
-    trap::{Accessor, Decided, Held, Hit, Judgement, Planting, Undecided},
+    trap::{Accessor, Decided, Deed, Held, Hit, Judgement, Planting, Settled, Strangers, Undecided},
     workload::{Clock, Completer},
 };
 
@@ -32,7 +32,9 @@ pub(super) struct Stream {
     pub(super) crowds: Crowds,
     undecided: Undecided,
     readers: Readers,
+    strangers: Strangers,
     planting: Planting,
+    planted: usize,
     held: Held,
     overlap: Overlap,
     /// What is read now was seen by the programs of an earlier agent.
@@ -64,7 +66,9 @@ impl Stream {
             crowds: Crowds::default(),
             undecided: Undecided::default(),
             readers,
+            strangers: Strangers::default(),
             planting: Planting::default(),
+            planted: 0,
             held: Held::default(),
             overlap: Overlap::default(),
             former: false,
@@ -214,7 +218,7 @@ impl Stream {
             debug!(trap = seen.trap, total = self.stale, "a touch of a file that is no trap any more");
             return;
         }
-        self.hit(seen, &hits);
+        self.hit(seen, hits);
     }
 
     /// A file with a decoy's name that nobody had armed.
@@ -248,24 +252,33 @@ impl Stream {
         self.settle(all);
     }
 
-    /// What may have been Koney's planting was not, or was.
+    /// What was held until more is known of its container, or until Koney says whether it was Koney.
     fn settle(&mut self, all: bool) {
-        if !self.planting.is_waiting() {
+        if !(self.strangers.is_waiting() || self.planting.is_waiting()) {
             return;
         }
-        let before = self.planting.dropped();
-        let told = match self.shared.table().surroundings() {
-            Some(around) => self.planting.settle(around, all),
+        let introduced = match self.shared.table().surroundings() {
+            Some(around) => self.strangers.introduced(around, all),
             None => Vec::new(),
         };
-        let total = self.planting.dropped();
-        if total > before {
-            info!(acts = total - before, total, "Koney has planted a decoy; what it did to it is not told");
+        for deed in introduced {
+            self.introduced(deed);
         }
+        let Settled { told, planted } = match self.shared.table().surroundings() {
+            Some(around) => self.planting.settle(around, all),
+            None => Settled::default(),
+        };
         for (seen, hits) in told {
             self.tell(&seen, &hits);
         }
-        if self.planting.is_waiting() {
+        if !planted.is_empty() {
+            self.planted += planted.len();
+            info!(acts = planted.len(), total = self.planted, "Koney has planted a decoy; what it did to it is not told");
+        }
+        for seen in planted {
+            self.bursts.begin(repeats::key(&seen), Vec::new());
+        }
+        if self.strangers.is_waiting() || self.planting.is_waiting() {
             self.shared.refresh.notify_one();
         }
     }
@@ -277,7 +290,7 @@ impl Stream {
             self.verdicts.extend(trap.map(|trap| Verdict::Trap(trap, seen.key)));
             // Not armed yet, if only by its path: soon.
             self.shared.look.notify_one();
-            self.hit(seen, &hits);
+            self.hit(seen, hits);
             return;
         }
         let Some(cgroup) = seen.subject.cgroup_id else { return };
@@ -295,29 +308,50 @@ impl Stream {
         std::mem::take(&mut self.verdicts)
     }
 
-    fn hit(&mut self, mut seen: Observation, hits: &[Hit]) {
-        if self.readers.expect(&seen, hits) {
-            // What it does again is as much expected.
-            self.bursts.begin(repeats::key(&seen), Vec::new());
-            return;
-        }
+    fn hit(&mut self, mut seen: Observation, hits: Vec<Hit>) {
         if seen.operation.moves_files() {
             self.shared.look.notify_one();
         }
         self.completer.complete(&mut seen.subject);
         self.held.note(&seen);
+        let key = repeats::key(&seen);
+        let deed = match self.shared.table().surroundings() {
+            Some(around) => self.strangers.hold(around, (seen, hits)),
+            None => Some((seen, hits)),
+        };
+        let Some(deed) = deed else {
+            self.bursts.wait(key);
+            self.shared.refresh.notify_one();
+            return;
+        };
+        self.introduced(deed);
+    }
+
+    /// Who did it is known, as far as it will ever be.
+    fn introduced(&mut self, (seen, hits): Deed) {
+        let expected = Arc::clone(&*self.shared.expected());
+        let pod = self.shared.table().pod_of(&seen);
+        let hits = self.readers.unexpected(&seen, hits, pod.as_deref(), &expected);
+        let key = repeats::key(&seen);
+        if hits.is_empty() {
+            // What an expected reader does again is as much expected.
+            self.bursts.begin(key, Vec::new());
+            return;
+        }
         let deed = match self.shared.table().surroundings() {
             Some(around) => {
                 let time = Clock.wall(seen.boot_ns);
-                self.planting.hold(around, seen, hits.to_vec(), time)
+                self.planting.hold(around, (seen, hits), time)
             }
-            None => Some((seen, hits.to_vec())),
+            None => Some((seen, hits)),
         };
-        match deed {
-            Some((seen, hits)) => self.tell(&seen, &hits),
+        let Some((seen, hits)) = deed else {
+            self.bursts.wait(key);
             // Koney says soon whether it was Koney.
-            None => self.shared.refresh.notify_one(),
-        }
+            self.shared.refresh.notify_one();
+            return;
+        };
+        self.tell(&seen, &hits);
     }
 
     fn tell(&mut self, seen: &Observation, hits: &[Hit]) {

@@ -11,7 +11,7 @@ use super::{
     surroundings::Surroundings,
     table::{At, Table},
 };
-use crate::event::Observation;
+use crate::{cluster::pods::Pod, event::Observation};
 
 /// How long a trap keeps its keys when its container has ended.
 const LINGER: Duration = Duration::from_secs(10);
@@ -60,6 +60,13 @@ impl Table {
     pub fn container_of(&self, seen: &Observation) -> Option<Arc<ContainerPlace>> {
         let Accessor::Container(id) = Accessor::of(&seen.subject) else { return None };
         self.surroundings.as_ref()?.known.get(&id).cloned()
+    }
+
+    /// The pod that the process belongs to, where that is known.
+    #[must_use]
+    pub fn pod_of(&self, seen: &Observation) -> Option<Arc<Pod>> {
+        let Accessor::Container(id) = Accessor::of(&seen.subject) else { return None };
+        self.surroundings.as_ref()?.pods.get(&id).cloned()
     }
 
     /// It is known what traps the accessor's container has.

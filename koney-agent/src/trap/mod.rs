@@ -10,6 +10,7 @@ mod place;
 pub mod plan;
 mod planting;
 mod state;
+mod strangers;
 mod surroundings;
 mod table;
 #[cfg(test)]
@@ -20,8 +21,9 @@ mod undecided_tests;
 
 pub use held::Held;
 pub use place::{Accessor, ContainerPlace, Place};
-pub use planting::{Deed, Planting};
+pub use planting::{Deed, Planting, Settled};
 pub use state::State;
+pub use strangers::Strangers;
 pub use surroundings::{Possible, Surroundings};
 pub use table::{Hit, Table, Wanted};
 pub use undecided::{Decided, Judgement, Undecided};

@@ -25,11 +25,19 @@ const HELD: usize = 1024;
 /// What was seen, and whose traps it was.
 pub type Deed = (Observation, Vec<Hit>);
 
+/// What came of acts that were held.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// They are to be told.
+    pub told: Vec<Deed>,
+    /// They were Koney's.
+    pub planted: Vec<Observation>,
+}
+
 /// The acts that are held.
 #[derive(Debug, Default)]
 pub struct Planting {
     held: Vec<Act>,
-    dropped: u64,
 }
 
 #[derive(Debug)]
@@ -42,7 +50,7 @@ struct Act {
 
 impl Planting {
     /// Holds the act if it may be Koney's; gives it back if it may not.
-    pub fn hold(&mut self, around: &Surroundings, seen: Observation, hits: Vec<Hit>, time: Timestamp) -> Option<Deed> {
+    pub fn hold(&mut self, around: &Surroundings, (seen, hits): Deed, time: Timestamp) -> Option<Deed> {
         if self.held.len() < HELD && self.may_be(around, &seen, &hits) {
             self.held.push(Act { seen, hits, time, since: Instant::now() });
             return None;
@@ -56,27 +64,23 @@ impl Planting {
         !self.held.is_empty()
     }
 
-    /// How many acts were Koney's.
-    #[must_use]
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// Lets go of what turned out to be planting, and gives what was not; everything, where the agent is about to end (`all`).
-    pub fn settle(&mut self, around: &Surroundings, all: bool) -> Vec<Deed> {
+    /// Lets go of what turned out to be planting, and of what was not; of everything, where the agent is about to end (`all`).
+    pub fn settle(&mut self, around: &Surroundings, all: bool) -> Settled {
         let overdue: Vec<Hit> =
             self.held.iter().filter(|act| act.since.elapsed() > PATIENCE).flat_map(|act| act.hits.clone()).collect();
-        let mut told = Vec::new();
+        let mut settled = Settled::default();
         for act in std::mem::take(&mut self.held) {
             match verdict(around, &act) {
-                Some(true) => self.dropped += 1,
-                Some(false) => told.push((act.seen, act.hits)),
+                Some(true) => settled.planted.push(act.seen),
+                Some(false) => settled.told.push((act.seen, act.hits)),
                 // What else was done to that file in the same minute goes with it.
-                None if all || act.hits.iter().any(|hit| overdue.contains(hit)) => told.push((act.seen, act.hits)),
+                None if all || act.hits.iter().any(|hit| overdue.contains(hit)) => {
+                    settled.told.push((act.seen, act.hits));
+                }
                 None => self.held.push(act),
             }
         }
-        told
+        settled
     }
 
     fn may_be(&self, around: &Surroundings, seen: &Observation, hits: &[Hit]) -> bool {
@@ -159,7 +163,7 @@ mod tests {
 
     /// Whether the act is held.
     fn held(planting: &mut Planting, around: &Surroundings, operation: Operation, origin: Origin) -> bool {
-        planting.hold(around, act(operation, origin), hits(), TIME.parse().expect("a time")).is_none()
+        planting.hold(around, (act(operation, origin), hits()), TIME.parse().expect("a time")).is_none()
     }
 
     fn planted() -> Planting {
@@ -167,15 +171,15 @@ mod tests {
         for operation in [Operation::Create, Operation::Open, Operation::Chmod] {
             assert!(held(&mut planting, &none, operation, Origin::RuntimeExec));
         }
-        assert!(planting.settle(&none, false).is_empty(), "nobody has said anything");
+        assert!(planting.settle(&none, false).told.is_empty() && planting.is_waiting(), "nobody has said anything");
         planting
     }
 
     #[test]
     fn what_the_annotation_confirms_was_planting() {
         let mut planting = planted();
-        assert!(planting.settle(&around(Some(("2025-07-18T19:39:21Z", "abc"))), false).is_empty());
-        assert_eq!((planting.dropped(), planting.is_waiting()), (3, false));
+        let settled = planting.settle(&around(Some(("2025-07-18T19:39:21Z", "abc"))), false);
+        assert_eq!((settled.told.len(), settled.planted.len(), planting.is_waiting()), (0, 3, false));
     }
 
     #[test]
@@ -184,9 +188,9 @@ mod tests {
             [("2025-07-18T19:39:21Z", "another content"), ("2025-07-18T19:41:00Z", "abc"), ("2025-07-18T19:38:00Z", "abc")]
         {
             let mut planting = planted();
-            assert_eq!(planting.settle(&around(Some((created, content))), false).len(), 3, "{created} {content}");
+            assert_eq!(planting.settle(&around(Some((created, content))), false).told.len(), 3, "{created} {content}");
         }
-        assert_eq!(planted().settle(&around(None), true).len(), 3, "the agent ends");
+        assert_eq!(planted().settle(&around(None), true).told.len(), 3, "the agent ends");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     table::Hit,
 };
 use crate::{
-    cluster::pods::Planted,
+    cluster::pods::{Planted, Pod},
     event::{Observation, Operation, PathKind},
 };
 
@@ -19,6 +19,8 @@ use crate::{
 pub struct Surroundings {
     /// The node's containers by their ids.
     pub known: HashMap<String, Arc<ContainerPlace>>,
+    /// The pods that they belong to.
+    pub pods: HashMap<String, Arc<Pod>>,
     /// Those of them of which it is not decided yet what traps they have: nobody has told what stands above their pods.
     pub open: HashSet<String>,
     /// What Koney says it has written into a container: its decoys' paths, contents and times.

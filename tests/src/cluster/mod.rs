@@ -5,6 +5,7 @@
 
 mod api;
 mod kubelet;
+mod node;
 mod objects;
 mod path;
 mod pod;
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 pub use api::ApiServer;
 pub use kubelet::KubeletServer;
+pub use node::{DECOY, Node};
 pub use objects::{deployment, policy, replica_set, secret, sink};
 pub use pod::Pod;
 

@@ -2,6 +2,7 @@
 
 use super::super::field::FieldPath;
 use super::super::problem::{Problem, Severity};
+use super::super::reader::Reader;
 use super::super::snapshot::{Kind, ObjectRef};
 use super::super::text::{nearest, quoted};
 use super::node::{Content, Node};
@@ -73,10 +74,33 @@ pub(super) fn object(scope: &Scope<'_>, kind: Kind, agent_namespace: &str) -> Re
     Ok(ObjectRef { kind, namespace, name })
 }
 
+/// An annotation that names who is expected to read decoys, separated by white space; what cannot be read is a problem each.
+pub(super) fn readers(scope: &Scope<'_>, name: &str) -> (Vec<Reader>, Vec<Problem>) {
+    let Some(node) = annotation(scope, name) else { return (Vec::new(), Vec::new()) };
+    let field = FieldPath::root("metadata").key("annotations").key(name);
+    let warning =
+        |reason: &str| scope.problem(Severity::Warning, &field, reason, "name programs as /path, pods as namespace/label=value");
+    let Content::Text(text) = &node.content else {
+        let reason = format!("must be a text, got {}; the policy is in force without it", node.describe());
+        return (Vec::new(), vec![warning(&reason)]);
+    };
+    let (mut readers, mut problems) = (Vec::new(), Vec::new());
+    for entry in text.split_whitespace() {
+        match entry.parse() {
+            Ok(reader) => readers.push(reader),
+            Err(reason) => problems.push(warning(&format!("{reason}; whatever it reads is told"))),
+        }
+    }
+    (readers, problems)
+}
+
+fn annotation<'a>(scope: &Scope<'a>, name: &str) -> Option<&'a Node> {
+    scope.node.get("metadata")?.get("annotations")?.get(name)
+}
+
 /// An annotation that is `"true"` or `"false"`; false where it is absent.
 pub(super) fn flag(scope: &Scope<'_>, name: &str) -> Result<bool, Box<Problem>> {
-    let Some(annotations) = scope.node.get("metadata").and_then(|metadata| metadata.get("annotations")) else { return Ok(false) };
-    let Some(node) = annotations.get(name) else { return Ok(false) };
+    let Some(node) = annotation(scope, name) else { return Ok(false) };
     let got = match &node.content {
         Content::Text(text) if text == "true" => return Ok(true),
         Content::Text(text) if text == "false" => return Ok(false),

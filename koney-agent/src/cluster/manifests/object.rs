@@ -18,6 +18,8 @@ use super::{identity, secret_object, typed, unknown};
 
 /// The annotation of a policy that asks for attempts that the kernel denies.
 const DENIED: &str = "koney/denied-attempts";
+/// Who is expected to read the policy's decoys.
+const READERS: &str = "koney/expected-readers";
 
 /// What one object of a file came to.
 pub(super) struct Reading {
@@ -107,7 +109,9 @@ fn policy(scope: &Scope<'_>, object: ObjectRef) -> Reading {
         problems.push(*problem);
         false
     });
-    let policy = Object::Policy(Policy { denied, ..validated.policy });
+    let (readers, unread) = identity::readers(scope, READERS);
+    problems.extend(unread);
+    let policy = Object::Policy(Policy { denied, readers, ..validated.policy });
     let outcome = if validated.rejected { Outcome::Invalid { fallback: Some(policy) } } else { Outcome::Valid(policy) };
     Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }

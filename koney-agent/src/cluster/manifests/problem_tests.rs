@@ -118,6 +118,25 @@ fn an_annotation_is_a_text_that_says_yes_or_no() {
 }
 
 #[test]
+fn readers_that_cannot_be_understood_are_named_one_by_one() {
+    let annotated = |value: &str| {
+        let annotations = format!("name: service-token\n  annotations: {{koney/expected-readers: {value}}}");
+        problems_of(SERVICE_TOKEN.replace("'*'", "''").replace("name: service-token", &annotations))
+    };
+    assert_eq!(annotated("'/usr/bin/restic backup/app=restic'"), [""; 0]);
+    let field = "a.yaml:5: DeceptionPolicy/service-token metadata.annotations[\"koney/expected-readers\"]";
+    let remedy = "name programs as /path, pods as namespace/label=value";
+    assert_eq!(
+        annotated("'backup/app /usr/bin/restic Backup'"),
+        [
+            format!("{field}: \"app\" is no label; write it as name=value; whatever it reads is told; {remedy}"),
+            format!("{field}: \"Backup\" is neither an absolute path nor a namespace; whatever it reads is told; {remedy}"),
+        ]
+    );
+    assert_eq!(annotated("7"), [format!("{field}: must be a text, got a number; the policy is in force without it; {remedy}")]);
+}
+
+#[test]
 fn trap_rules_come_with_their_lines() {
     let relative = SERVICE_TOKEN.replace("/run/secrets", "run/secrets").replace("'*'", "''");
     assert_eq!(
