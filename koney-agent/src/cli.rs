@@ -1,13 +1,16 @@
 //! The command line, as given.
 
 use std::{
+    fmt,
     io::{self, IsTerminal as _, Write as _},
     net::{AddrParseError, SocketAddr},
     path::PathBuf,
+    str::FromStr,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use koney_agent::{
+    admin,
     cluster::{
         DEFAULT_NAMESPACE, Reader,
         pods::{self, KUBELET_PORT, PodOptions},
@@ -73,8 +76,36 @@ pub(crate) struct Run {
     /// cluster the kubelet is one without being named.
     #[arg(long, env = "KONEY_EXPECTED_READERS", value_name = "PATH|NAMESPACE[/LABEL=VALUE,…]", value_delimiter = ' ')]
     expected_reader: Vec<Reader>,
+    /// Where /livez, /readyz and /metrics are served; `none` for nowhere.
+    #[arg(long, default_value_t = Address(Some(admin::DEFAULT)), env = "KONEY_ADMIN", value_name = "IP:PORT")]
+    admin: Address,
     #[command(flatten)]
     attach: Attach,
+}
+
+/// An address, or none.
+#[derive(Clone, Copy, Debug)]
+struct Address(Option<SocketAddr>);
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == NONE {
+            return Ok(Self(None));
+        }
+        let unreadable = |_error: AddrParseError| "expected an IP address with a port, or none".to_owned();
+        text.parse().map(|address| Self(Some(address))).map_err(unreadable)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(formatter),
+            None => formatter.write_str(NONE),
+        }
+    }
 }
 
 /// How the cluster is reached.
@@ -99,6 +130,10 @@ pub(crate) struct Cluster {
     /// `none` to keep nothing.
     #[arg(long, default_value = "/var/lib/koney", env = "KONEY_STATE", value_name = "DIR")]
     state: PathBuf,
+    /// The DaemonSet that this agent is one of, in its own namespace: an agent that is told to stop when that is gone leaves nothing on its
+    /// node.
+    #[arg(long, env = "KONEY_DAEMONSET", value_name = "NAME")]
+    daemonset: Option<String>,
 }
 
 /// `detach`.
@@ -162,19 +197,19 @@ impl Doctor {
 
 impl Run {
     pub(crate) fn config(self) -> Config {
-        let Self { manifests, cluster, namespace, node_name, pins, expected_reader: readers, attach } = self;
+        let Self { manifests, cluster, namespace, node_name, pins, expected_reader: readers, admin, attach } = self;
         let pins = Some(pins).filter(|pins| pins.as_os_str() != NONE);
         let source = manifests.map_or_else(|| Source::Cluster(cluster.options()), Source::Manifests);
-        Config { source, namespace, node_name, readers, kernel: attach.options(), pins }
+        Config { source, namespace, node_name, readers, kernel: attach.options(), pins, admin: admin.0 }
     }
 }
 
 impl Cluster {
     fn options(self) -> ClusterOptions {
-        let Self { kubeconfig, pods_from, kubelet, kubelet_ca_file, kubelet_token_file, state } = self;
+        let Self { kubeconfig, pods_from, kubelet, kubelet_ca_file, kubelet_token_file, state, daemonset } = self;
         let state = Some(state).filter(|state| state.as_os_str() != NONE);
         let pods = PodOptions { choice: pods_from, address: kubelet, ca_file: kubelet_ca_file, token_file: kubelet_token_file };
-        ClusterOptions { kubeconfig, pods, state }
+        ClusterOptions { kubeconfig, pods, state, daemonset }
     }
 }
 

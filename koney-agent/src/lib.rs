@@ -2,6 +2,7 @@
 //!
 //! Each module is a room of ARCHITECTURE.md with one job; only the pipeline knows them all.
 
+pub mod admin;
 pub mod alert;
 pub mod cluster;
 pub mod doctor;

@@ -4,6 +4,7 @@ mod containers;
 mod control;
 mod crowds;
 mod events;
+mod farewell;
 mod former;
 mod gaps;
 mod readers;
@@ -15,11 +16,14 @@ mod supervise;
 mod watch;
 
 use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use koney_common::Counter;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch as channel},
@@ -28,18 +32,20 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    admin::{Admin, Facts, Health, Step},
     cluster::{
         Reader,
-        api::ConnectError,
+        api::{ConnectError, OwnDaemonSet},
         manifests::FolderError,
         pods::{PodOptions, SourceError},
     },
-    kernel::{Choice, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
+    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::Host,
 };
 
+use farewell::Farewell;
 use readers::{OfPolicies, Readers};
 use sources::Sources;
 use stream::Stream;
@@ -63,6 +69,8 @@ pub struct Config {
     pub kernel: Options,
     /// Folder on a BPF file system below which the programs are pinned to outlive the agent; `None` to have them end with it.
     pub pins: Option<PathBuf>,
+    /// Where health and metrics can be had; `None` for nowhere.
+    pub admin: Option<SocketAddr>,
 }
 
 /// Where policies, sinks and Secrets are, and with them what is watched.
@@ -83,6 +91,8 @@ pub struct ClusterOptions {
     pub pods: PodOptions,
     /// The folder in which what the cluster said last is kept.
     pub state: Option<PathBuf>,
+    /// The DaemonSet that the agent is one of: when that is gone, nothing is left on the node.
+    pub daemonset: Option<String>,
 }
 
 /// Why the agent does not run. Fatal; the operator acts.
@@ -128,6 +138,16 @@ struct Shared {
     expected: Mutex<Arc<OfPolicies>>,
     sinks: SinkSet,
     host: Host,
+    health: Arc<Health>,
+    /// What the kernel programs counted, when it was read last.
+    counted: Mutex<Counted>,
+}
+
+/// What the kernel programs counted.
+#[derive(Default)]
+struct Counted {
+    method: &'static str,
+    counts: Option<Counts>,
 }
 
 impl Shared {
@@ -138,6 +158,30 @@ impl Shared {
 
     fn expected(&self) -> MutexGuard<'_, Arc<OfPolicies>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record task has come round.
+    fn beat(&self, method: &'static str, counts: Option<Counts>) {
+        self.health.beat();
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Counted { method, counts };
+    }
+
+    /// For metrics.
+    fn facts(&self) -> Facts {
+        let mut traps = BTreeMap::new();
+        for (_, _, state) in self.table().states() {
+            *traps.entry(state.name()).or_insert(0) += 1;
+        }
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let kernel = counted.counts.iter().flat_map(|counts| Counter::ALL.map(|(counter, name)| (name, counts.get(counter))));
+        Facts {
+            method: counted.method,
+            traps: traps.into_iter().collect(),
+            kernel: kernel.collect(),
+            skipped: counted.counts.as_ref().and_then(|counts| counts.missed),
+            sinks: self.sinks.health(),
+            steps: self.health.steps().collect(),
+        }
     }
 
     fn holders(&self) -> Vec<Holder> {
@@ -165,6 +209,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let host = Host::read(config.node_name);
     let refresh = Arc::new(Notify::new());
     let readers = Readers::new(config.readers, matches!(config.source, Source::Cluster(_)));
+    let (state, daemonset) = match &config.source {
+        Source::Cluster(options) => (options.state.clone(), options.daemonset.clone()),
+        Source::Manifests(_) => (None, None),
+    };
     let sources = Sources::open(config.source, &config.namespace, &host.name, &refresh).await?;
     let sinks = SinkSet::new(Settings::default());
     sinks.add_builtin("stdout", Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
@@ -178,13 +226,29 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         expected: Mutex::default(),
         sinks,
         host,
+        health: Arc::default(),
+        counted: Mutex::default(),
     });
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
     let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;
     let pool = detection.pool();
     let (stopping, stopped) = channel::channel(false);
+    shared.health.done(Step::Attached);
+    shared.health.beat();
     let mut tasks = Supervisor::default();
+    if let Some(address) = config.admin {
+        let facts = Arc::clone(&shared);
+        let admin = Admin { health: Arc::clone(&shared.health), facts: Box::new(move || facts.facts()) };
+        tasks.spawn("admin", admin.serve(address));
+    }
+    let farewell = match (sources.client(), daemonset) {
+        (Some(client), Some(name)) => {
+            let daemonset = OwnDaemonSet::look_up(client, &config.namespace, name).await;
+            Some(Farewell { daemonset, pins: config.pins.clone(), state })
+        }
+        _ => None,
+    };
     let inputs = sources.spawn(&mut tasks);
     tasks.spawn("control", control::run(Arc::clone(&shared), inputs, pool));
     let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, readers, config.kernel.attach, stopped));
@@ -201,6 +265,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     tasks.abort();
     for leftover in shared.sinks.shutdown(FLUSH).await {
         warn!(sink = %leftover.id, alerts = leftover.alerts, "stopped before these alerts could be delivered");
+    }
+    if let Some(farewell) = farewell {
+        farewell.say().await;
     }
     info!("stopped");
     ended.map_or(Ok(()), |name| Err(RunError::TaskEnded(name)))

@@ -67,6 +67,8 @@ impl Agent {
 
     /// Starts any command that becomes an agent.
     pub fn spawn(mut command: Command) -> Result<Self> {
+        // Agents of several tests run at a time, and one address is for one of them.
+        command.env("KONEY_ADMIN", "none");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
         let alerts = Lines::follow(child.stdout.take().context("stdout is piped")?);

@@ -10,6 +10,7 @@ use tracing::{error, info};
 
 use super::{Shared, containers::Containers, readers};
 use crate::{
+    admin::Step,
     cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
     sink::{ConfigError, SinkConfig, SinkId, Target, dynatrace},
@@ -93,6 +94,7 @@ struct Control {
 impl Control {
     fn apply(&mut self, inputs: &mut Inputs) {
         let snapshot = Arc::clone(&inputs.snapshots.borrow_and_update());
+        self.shared.health.done(Step::Policies);
         if let Some(pods) = &mut inputs.pods {
             pods.mark_unchanged();
         }
@@ -102,6 +104,7 @@ impl Control {
         if self.containers.is_some() {
             self.follow(inputs);
         } else {
+            self.shared.health.done(Step::Pods);
             self.shared.table().want(snapshot.policies.iter().flat_map(wanted));
         }
         // Names before files: what appears while the decoys are looked at is then told by its name.
@@ -116,6 +119,9 @@ impl Control {
     fn follow(&mut self, inputs: &Inputs) {
         let (Some(containers), Some(pods)) = (&mut self.containers, &inputs.pods) else { return };
         let (snapshot, pods) = (Arc::clone(&inputs.snapshots.borrow()), pods.borrow().clone());
+        if pods.is_some() {
+            self.shared.health.done(Step::Pods);
+        }
         let (wanted, around) = containers.plan(&snapshot.policies, pods.as_deref());
         let mut table = self.shared.table();
         table.surround(around);
@@ -161,6 +167,7 @@ impl Control {
         }
         self.disarm();
         self.name();
+        self.shared.health.done(Step::Traps);
         self.shared.looked.notify_one();
         if std::mem::take(&mut self.again) {
             self.look();

@@ -41,6 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
                 if let Err(error) = detector.drain(|access| stream.event(access)) {
                     error!(%error, "the last events cannot be read");
                 }
+                stream.decide(true);
                 health.count(&detector);
                 stream.gaps(health.gaps.due(true));
                 return;
@@ -48,7 +49,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
             _ = count.tick() => {
                 health.count(&detector);
                 health.look(&mut detector);
+                stream.decide(false);
                 stream.gaps(health.gaps.due(false));
+                shared.beat(stream.detector, None);
                 Ok(())
             }
             _ = canary.tick() => {

@@ -44,6 +44,7 @@ pub(super) async fn run(
             }
             _ = count.tick() => {
                 watch.count(&mut stream);
+                shared.beat(stream.detector, Some(watch.counted()));
                 if watch.is_relieved() {
                     watch.release(&mut stream);
                     break;
@@ -75,5 +76,6 @@ pub(super) async fn run(
         }
     }
     // The sinks still have what was told.
+    shared.health.rest();
     let _stopping = stopping.changed().await;
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kube::Client;
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -23,7 +24,7 @@ const PODS: Duration = Duration::from_secs(10);
 /// What follows the source.
 pub(super) enum Sources {
     Manifests(Watcher, watch::Receiver<Arc<Snapshot>>),
-    Cluster(Box<(ApiWatcher, PodWatcher)>, watch::Receiver<Arc<Snapshot>>, watch::Receiver<Option<Arc<Pods>>>),
+    Cluster(Box<(ApiWatcher, PodWatcher, Client)>, watch::Receiver<Arc<Snapshot>>, watch::Receiver<Option<Arc<Pods>>>),
 }
 
 impl Sources {
@@ -34,13 +35,21 @@ impl Sources {
                 let (watcher, snapshots) = Watcher::start(&folder, namespace)?;
                 Ok(Self::Manifests(watcher, snapshots))
             }
-            Source::Cluster(ClusterOptions { kubeconfig, pods, state }) => {
+            Source::Cluster(ClusterOptions { kubeconfig, pods, state, daemonset: _ }) => {
                 let known = state.map(|folder| Arc::new(LastKnown::in_folder(folder)));
                 let client = connect(kubeconfig.as_deref()).await?;
                 let (api, snapshots) = ApiWatcher::new(&client, namespace, known.clone());
-                let (watcher, pods) = PodWatcher::new(client, node, pods, Arc::clone(refresh), known).await?;
-                Ok(Self::Cluster(Box::new((api, watcher)), snapshots, pods))
+                let (watcher, pods) = PodWatcher::new(client.clone(), node, pods, Arc::clone(refresh), known).await?;
+                Ok(Self::Cluster(Box::new((api, watcher, client)), snapshots, pods))
             }
+        }
+    }
+
+    /// The client of a cluster.
+    pub(super) fn client(&self) -> Option<Client> {
+        match self {
+            Self::Manifests(..) => None,
+            Self::Cluster(watchers, ..) => Some(watchers.2.clone()),
         }
     }
 
@@ -52,7 +61,7 @@ impl Sources {
                 Inputs { snapshots, pods: None }
             }
             Self::Cluster(watchers, snapshots, pods) => {
-                let (api, watcher) = *watchers;
+                let (api, watcher, _client) = *watchers;
                 tasks.spawn("policy", api.run());
                 tasks.spawn("pod", watcher.run());
                 Inputs { snapshots, pods: Some(pods) }

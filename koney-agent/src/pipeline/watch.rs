@@ -165,6 +165,11 @@ impl Watch {
         }
     }
 
+    /// What the kernel programs counted.
+    pub(super) const fn counted(&self) -> Counts {
+        self.last
+    }
+
     pub(super) fn touch(&mut self) {
         if self.canary != Canary::Seen {
             return;

@@ -33,6 +33,20 @@ impl State {
         }
     }
 
+    /// The word for it, without its reason.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Armed => "armed",
+            Self::Replaced => "replaced",
+            Self::Missing => "missing",
+            Self::Unreachable => "unreachable",
+            Self::Unsupported(_) => "unsupported",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// Every access is seen.
     #[must_use]
     pub const fn is_watched(&self) -> bool {
@@ -66,13 +80,8 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pending => formatter.write_str("pending"),
-            Self::Armed => formatter.write_str("armed"),
-            Self::Replaced => formatter.write_str("replaced"),
-            Self::Missing => formatter.write_str("missing"),
-            Self::Unreachable => formatter.write_str("unreachable"),
-            Self::Unsupported(reason) => write!(formatter, "unsupported: {reason}"),
-            Self::Failed(reason) => write!(formatter, "failed: {reason}"),
+            Self::Unsupported(reason) | Self::Failed(reason) => write!(formatter, "{}: {reason}", self.name()),
+            _ => formatter.write_str(self.name()),
         }
     }
 }

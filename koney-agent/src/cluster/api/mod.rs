@@ -4,8 +4,10 @@
 //! While the API server is away everything that was last known stays in force. One malformed object disables no other.
 
 mod connect;
+mod daemonset;
 mod objects;
 mod watch;
 
 pub use connect::{ConnectError, connect};
+pub use daemonset::OwnDaemonSet;
 pub use watch::ApiWatcher;

@@ -1,0 +1,195 @@
+//! Three pages over HTTP, for whoever can reach the address. Everything about a request but its path is ignored.
+
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    health::Health,
+    metrics::{self, Facts},
+};
+
+/// Where the pages are unless the configuration says otherwise.
+pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
+
+/// Connections at a time; one more is closed at once.
+const CONNECTIONS: usize = 16;
+/// The longest that one lasts.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two attempts to have the address.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The pages.
+pub struct Admin {
+    /// How far the agent is.
+    pub health: Arc<Health>,
+    /// Counts, when somebody asks.
+    pub facts: Box<dyn Fn() -> Facts + Send + Sync>,
+}
+
+impl Admin {
+    /// Serves the pages for ever. An address that is taken is waited for: the agent before this one may still have it.
+    pub async fn serve(self, address: SocketAddr) {
+        let mut told = false;
+        let listener = loop {
+            match TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                Err(error) if told => debug!(%address, %error, "still cannot listen"),
+                Err(error) => {
+                    warn!(%address, %error, "no health and no metrics can be had: cannot listen; trying again (--admin names another address, or none)");
+                    told = true;
+                }
+            }
+            sleep(RETRY).await;
+        };
+        let address = listener.local_addr().unwrap_or(address);
+        info!(%address, "health and metrics can be had");
+        let (admin, free) = (Arc::new(self), Arc::new(Semaphore::new(CONNECTIONS)));
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { continue };
+                    let admin = Arc::clone(&admin);
+                    tokio::spawn(async move {
+                        let _permit = permit;
+                        if timeout(PATIENCE, admin.connection(stream)).await.is_err() {
+                            debug!("somebody took too long to ask for a page");
+                        }
+                    });
+                }
+                Err(error) => {
+                    debug!(%error, "a connection cannot be taken");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream) {
+        let answer = service_fn(|request: Request<Incoming>| async move { Ok::<_, Infallible>(self.answer(&request)) });
+        let mut server = http1::Builder::new();
+        server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false).max_headers(64);
+        if let Err(error) = server.serve_connection(TokioIo::new(stream), answer).await {
+            debug!(%error, "a page could not be given");
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::GET {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
+        }
+        let done = |done: bool| if done { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        match request.uri().path() {
+            "/livez" => {
+                let alive = self.health.is_alive();
+                text(done(alive), if alive { "alive\n" } else { "no records are read\n" }.to_owned())
+            }
+            "/readyz" => text(done(self.health.is_ready()), self.health.report()),
+            "/metrics" => match metrics::page(&(self.facts)()) {
+                Ok(page) => {
+                    let mut response = text(StatusCode::OK, page);
+                    let form = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+                    response.headers_mut().insert(CONTENT_TYPE, form);
+                    response
+                }
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+            },
+            _ => text(StatusCode::NOT_FOUND, "/livez, /readyz, /metrics\n".to_owned()),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::admin::Step;
+
+    async fn ask(address: SocketAddr, request: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        stream.write_all(format!("{request} HTTP/1.1\r\nHost: koney\r\n\r\n").as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_waited_for_and_then_the_pages_are_there() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = taken.local_addr().expect("an address");
+        let health = Arc::new(Health::default());
+        let facts = Box::new(|| Facts { method: "lsm", ..Facts::default() });
+        let server = tokio::spawn(Admin { health: Arc::clone(&health), facts }.serve(address));
+        tokio::task::yield_now().await;
+        drop(taken);
+        let first = loop {
+            match ask(address, "GET /readyz").await {
+                Some(answer) if !answer.is_empty() => break answer,
+                _ => sleep(Duration::from_millis(50)).await,
+            }
+        };
+        assert!(first.starts_with("HTTP/1.1 503 ") && first.contains("[-] attached"), "{first}");
+        for step in [Step::Attached, Step::Policies, Step::Pods, Step::Traps] {
+            health.done(step);
+        }
+        for (request, status, text) in [
+            ("GET /readyz", "200 OK", "[+] attached"),
+            ("GET /livez", "200 OK", "alive"),
+            ("GET /metrics", "200 OK", "koney_attach_info{method=\"lsm\"} 1"),
+            ("GET /", "404 Not Found", "/livez, /readyz, /metrics"),
+            ("POST /metrics", "405 Method Not Allowed", "only GET"),
+        ] {
+            let answer = ask(address, request).await.expect("an answer");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")) && answer.contains(text), "{request}: {answer}");
+        }
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn more_connections_than_can_be_served_are_closed() {
+        let address = TcpListener::bind("127.0.0.1:0").await.and_then(|free| free.local_addr()).expect("a port");
+        let server = tokio::spawn(Admin { health: Arc::default(), facts: Box::new(Facts::default) }.serve(address));
+        let mut idle = Vec::new();
+        while idle.len() < CONNECTIONS {
+            match TcpStream::connect(address).await {
+                Ok(stream) => idle.push(stream),
+                Err(_not_yet) => sleep(Duration::from_millis(20)).await,
+            }
+        }
+        let refused = ask(address, "GET /livez").await.unwrap_or_default();
+        assert_eq!(refused, "");
+        idle.clear();
+        while !ask(address, "GET /livez").await.unwrap_or_default().contains("alive") {
+            sleep(Duration::from_millis(20)).await;
+        }
+        server.abort();
+    }
+}
