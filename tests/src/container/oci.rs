@@ -26,7 +26,7 @@ fn crun(folder: &Path) -> Result<Command> {
 /// The command that makes the container and stays until it ends.
 pub(super) fn run(folder: &Path, id: &str, cgroup: &Path, setup: &Setup) -> Result<Command> {
     ensure!(setup.pids_of.is_none() && !setup.user_namespace, "only a plain container is made by crun");
-    let config = serde_json::to_vec_pretty(&config(folder, cgroup, &setup.volumes))?;
+    let config = serde_json::to_vec_pretty(&config(folder, cgroup, setup))?;
     fs::write(folder.join("config.json"), config).context("write the bundle's config.json")?;
     let mut command = crun(folder)?;
     command.arg("run").arg("--bundle").arg(folder).arg("--pid-file").arg(first(folder)).arg(id);
@@ -84,18 +84,20 @@ fn number(file: &Path) -> Option<u32> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-fn config(folder: &Path, cgroup: &Path, volumes: &[Volume]) -> Value {
+fn config(folder: &Path, cgroup: &Path, setup: &Setup) -> Value {
     let mut mounts = vec![json!({"destination": "/proc", "type": "proc", "source": "proc"})];
-    mounts.extend(volumes.iter().map(|Volume { source, target }| {
+    mounts.extend(setup.volumes.iter().map(|Volume { source, target }| {
         json!({"destination": target, "type": "bind", "source": source, "options": ["rbind", "rprivate"]})
     }));
+    let waiting = [BIN, "pause"].map(str::to_owned);
+    let first = if setup.first.is_empty() { waiting.as_slice() } else { &setup.first };
     let kinds = ["pid", "mount", "ipc", "uts", "cgroup"];
     let all = ["CAP_DAC_OVERRIDE", "CAP_CHOWN", "CAP_FOWNER", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE"];
     json!({
         "ociVersion": "1.0.2",
         "process": {
             "user": {"uid": 0, "gid": 0},
-            "args": [BIN, "pause"],
+            "args": first,
             "env": ["PATH=/bin"],
             "cwd": "/",
             "capabilities": {"bounding": all, "effective": all, "permitted": all},

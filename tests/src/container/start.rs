@@ -4,9 +4,10 @@ use std::{
     ffi::{CString, OsString},
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
     process::{Pid, Signal, kill_process},
@@ -47,6 +48,8 @@ pub struct Setup {
     pub pids_of: Option<u32>,
     /// Who makes it.
     pub runtime: Runtime,
+    /// What its first process is, where that is not to wait.
+    pub first: Vec<String>,
 }
 
 /// A running container; ended when dropped.
@@ -66,7 +69,14 @@ impl Setup {
     /// A container of an image, with nothing else.
     #[must_use]
     pub fn of(image: &Image) -> Self {
-        Self { image: image.clone(), volumes: Vec::new(), user_namespace: false, pids_of: None, runtime: Runtime::Own }
+        Self {
+            image: image.clone(),
+            volumes: Vec::new(),
+            user_namespace: false,
+            pids_of: None,
+            runtime: Runtime::Own,
+            first: Vec::new(),
+        }
     }
 
     /// With a volume.
@@ -111,6 +121,20 @@ impl Container {
         }
         container.first = Some(first);
         Ok(container)
+    }
+
+    /// Has crun start one whose first process does something and ends; gives the id that it had.
+    pub async fn once(folder: &Path, setup: &Setup) -> Result<String> {
+        let id = random()? + &random()?;
+        let pod = fs::read_to_string("/proc/sys/kernel/random/uuid").context("a pod's uid")?;
+        let cgroup = Cgroup::new(&id, pod.trim())?;
+        let folder = folder.join(format!("container-{}", id.chars().take(12).collect::<String>()));
+        overlay(&folder, &setup.image)?;
+        let status = oci::run(&folder, &id, &cgroup.path, setup)?.stdout(Stdio::null()).status().await.context("start crun")?;
+        ensure!(status.success(), "the container's first process ended with {status}");
+        cgroup.remove()?;
+        unmount(folder.join("merged"), UnmountFlags::DETACH).context("unmount the overlay")?;
+        Ok(id)
     }
 
     /// What scenarios and detectors go by.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{binaries::Binaries, libtest, libtest::Output, report::Row};
+use super::{RUNTIME, binaries::Binaries, libtest, libtest::Output, report::Row};
 use crate::{
     arch::Arch,
     cli::Variant,
@@ -39,6 +39,7 @@ fn spec(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Spec
     let script: Vec<_> = binaries.tests.iter().map(|test| run_one(test)).collect();
     let mut spec = Spec::new(arch, series, ["sh", "-c", &script.join("\n")].map(str::to_owned).to_vec());
     spec.variant = variant;
+    spec.tools.push(RUNTIME.1);
     spec.programs.extend(binaries.tests.iter().chain(&binaries.programs).cloned());
     let mut variables = vec![("KONEY_KERNEL_TESTS", "1".to_owned()), ("RUST_BACKTRACE", "1".to_owned())];
     for program in &binaries.programs {

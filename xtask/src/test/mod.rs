@@ -21,9 +21,12 @@ use crate::{
     cli::{TestArgs, Variant},
     ebpf,
     exit::Exit,
-    setup::{self, Needs},
+    setup::{self, Needs, Package},
     ui,
 };
+
+/// The runtime of real containers: its package and its program.
+const RUNTIME: (&str, &str) = ("crun", "crun");
 
 /// `cargo xtask test`.
 pub(crate) fn command(args: &TestArgs) -> Result<u8> {
@@ -31,7 +34,9 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
     series.dedup();
     let arch = Arch::here()?;
-    setup::ensure(&if rows.is_empty() { Needs::build() } else { Needs::test(arch, &series) })?;
+    let runtime = Package(RUNTIME.0.to_owned(), RUNTIME.1.to_owned());
+    let test = || Needs { packages: vec![runtime], ..Needs::test(arch, &series) };
+    setup::ensure(&if rows.is_empty() { Needs::build() } else { test() })?;
 
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.
