@@ -10,6 +10,7 @@ mod gaps;
 mod readers;
 mod records;
 mod repeats;
+mod reports;
 mod sources;
 mod stream;
 mod supervise;
@@ -34,10 +35,11 @@ use tracing::{info, warn};
 use crate::{
     admin::{Admin, Facts, Health, Step},
     cluster::{
-        Reader,
+        Reader, Snapshot,
         api::{ConnectError, OwnDaemonSet},
         manifests::FolderError,
         pods::{PodOptions, SourceError},
+        state::{NodeReport, Reporter},
     },
     kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
     sink::{Settings, SinkSet, stdout},
@@ -136,6 +138,8 @@ struct Shared {
     refresh: Arc<Notify>,
     /// Whom policies expect.
     expected: Mutex<Arc<OfPolicies>>,
+    /// What is in force.
+    snapshot: Mutex<Arc<Snapshot>>,
     sinks: SinkSet,
     host: Host,
     health: Arc<Health>,
@@ -158,6 +162,19 @@ impl Shared {
 
     fn expected(&self) -> MutexGuard<'_, Arc<OfPolicies>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is in force from now on.
+    fn enforce(&self, snapshot: &Arc<Snapshot>) {
+        *self.expected() = readers::of_policies(&snapshot.policies);
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot);
+    }
+
+    /// For the cluster.
+    fn report(&self) -> NodeReport {
+        let snapshot = Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
+        let method = self.counted.lock().unwrap_or_else(PoisonError::into_inner).method;
+        reports::report(method, &snapshot, &self.table(), &self.sinks.health())
     }
 
     /// The record task has come round.
@@ -224,6 +241,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         found: Notify::new(),
         refresh: Arc::clone(&refresh),
         expected: Mutex::default(),
+        snapshot: Mutex::default(),
         sinks,
         host,
         health: Arc::default(),
@@ -242,13 +260,20 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let admin = Admin { health: Arc::clone(&shared.health), facts: Box::new(move || facts.facts()) };
         tasks.spawn("admin", admin.serve(address));
     }
-    let farewell = match (sources.client(), daemonset) {
+    let client = sources.client();
+    let farewell = match (&client, daemonset) {
         (Some(client), Some(name)) => {
-            let daemonset = OwnDaemonSet::look_up(client, &config.namespace, name).await;
+            let daemonset = OwnDaemonSet::look_up(client.clone(), &config.namespace, name).await;
             Some(Farewell { daemonset, pins: config.pins.clone(), state })
         }
         _ => None,
     };
+    if let Some(client) = client {
+        let owner = farewell.as_ref().and_then(|farewell| farewell.daemonset.reference());
+        let known = Arc::clone(&shared);
+        let reporter = Reporter::new(&client, &config.namespace, &shared.host.name, owner, Box::new(move || known.report()));
+        tasks.spawn("report", reporter.run());
+    }
     let inputs = sources.spawn(&mut tasks);
     tasks.spawn("control", control::run(Arc::clone(&shared), inputs, pool));
     let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, readers, config.kernel.attach, stopped));

@@ -20,6 +20,7 @@ mod secret;
 mod selector;
 pub mod sink;
 mod snapshot;
+pub mod state;
 mod text;
 mod validate;
 #[cfg(test)]

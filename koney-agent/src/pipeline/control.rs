@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Shared, containers::Containers, readers};
+use super::{Shared, containers::Containers};
 use crate::{
     admin::Step,
     cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
@@ -100,7 +100,7 @@ impl Control {
         }
         // Sinks first: an access to a trap that is armed now must find them.
         self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
-        *self.shared.expected() = readers::of_policies(&snapshot.policies);
+        self.shared.enforce(&snapshot);
         if self.containers.is_some() {
             self.follow(inputs);
         } else {

@@ -89,7 +89,7 @@ pub(super) struct At {
 pub(super) struct Trap {
     pub(super) number: u32,
     /// Each with whether it asks for denied attempts.
-    policies: BTreeMap<Arc<str>, bool>,
+    pub(super) policies: BTreeMap<Arc<str>, bool>,
     pub(super) state: State,
     pub(super) keys: Keys,
     /// Its path without symbolic links, as it was last found.

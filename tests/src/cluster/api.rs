@@ -1,7 +1,7 @@
 //! The API server.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     path::Path,
     sync::{
@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -20,6 +21,7 @@ use super::{
     path::{Asked, query},
     store::{Store, refusal},
     watch::{self as watching, Watch},
+    write,
 };
 use crate::{
     certificate::certificate,
@@ -48,6 +50,8 @@ struct Shared {
     broken: AtomicUsize,
     /// How long each answer takes.
     slow: Mutex<Duration>,
+    /// Resources whose definition has no status.
+    stateless: Mutex<HashSet<String>>,
 }
 
 impl ApiServer {
@@ -72,6 +76,7 @@ impl ApiServer {
             over: watch::channel(0).0,
             broken: AtomicUsize::new(0),
             slow: Mutex::default(),
+            stateless: Mutex::default(),
         };
         let mut api = Self { server, shared: Arc::new(shared) };
         api.appear().await?;
@@ -105,6 +110,11 @@ impl ApiServer {
         *self.shared.slow.lock().unwrap_or_else(PoisonError::into_inner) = by;
     }
 
+    /// The definition of this resource has no status, as Koney's of sinks.
+    pub fn without_status(&self, resource: &str) {
+        self.shared.stateless.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.to_owned());
+    }
+
     /// The objects.
     #[must_use]
     pub fn store(&self) -> Store {
@@ -129,12 +139,20 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Bod
     if header(header::AUTHORIZATION) != format!("Bearer {TOKEN}") {
         return refuse(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
     }
-    if request.method() != Method::GET {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "the server only reads");
-    }
     let Some(asked) = Asked::of(request.uri().path()) else {
         return refuse(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource");
     };
+    let stateless = || shared.stateless.lock().unwrap_or_else(PoisonError::into_inner).contains(&asked.resource);
+    if asked.subresource.is_some() && stateless() {
+        return refuse(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource");
+    }
+    if request.method() != Method::GET {
+        let method = request.method().clone();
+        let Ok(body) = request.into_body().collect().await else {
+            return refuse(StatusCode::BAD_REQUEST, "BadRequest", "no body");
+        };
+        return write::answer(&shared.store, &method, &asked, &body.to_bytes());
+    }
     let query = query(request.uri().query());
     let node = query.get("fieldSelector").and_then(|selector| selector.strip_prefix("spec.nodeName=")).map(str::to_owned);
     if query.get("watch").is_some_and(|watch| watch == "true" || watch == "1") {
@@ -148,7 +166,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Bod
             None => refuse(StatusCode::NOT_FOUND, "NotFound", "not found"),
         };
     }
-    list(&asked, objects, version, &query)
+    let label = query.get("labelSelector").and_then(|selector| selector.split_once('='));
+    let has = |object: &Value| label.is_none_or(|(name, value)| object["metadata"]["labels"][name] == value);
+    list(&asked, objects.into_iter().filter(has).collect(), version, &query)
 }
 
 fn watch(shared: &Shared, asked: Asked, node: Option<String>, query: &HashMap<String, String>) -> Response<Body> {
@@ -187,6 +207,7 @@ fn kind_of(plural: &str) -> String {
         "deceptionalertsinks" => "DeceptionAlertSink".to_owned(),
         "secrets" => "Secret".to_owned(),
         "pods" => "Pod".to_owned(),
+        "leases" => "Lease".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -195,12 +216,12 @@ fn metadata_of(object: &Value) -> Value {
     json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object.get("metadata") })
 }
 
-fn found(object: &Value) -> Response<Body> {
+pub(super) fn found(object: &Value) -> Response<Body> {
     let mut response = respond(StatusCode::OK, object.to_string());
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
 }
 
-fn refuse(status: StatusCode, reason: &str, message: &str) -> Response<Body> {
+pub(super) fn refuse(status: StatusCode, reason: &str, message: &str) -> Response<Body> {
     respond(status, refusal(status.as_u16(), reason, message).to_string())
 }

@@ -91,7 +91,7 @@ impl KubeletServer {
 }
 
 fn pods(store: &Store) -> String {
-    let all = Asked { api: "v1".to_owned(), resource: "pods".to_owned(), namespace: None, name: None };
+    let all = Asked { api: "v1".to_owned(), resource: "pods".to_owned(), namespace: None, name: None, subresource: None };
     let (pods, _version) = store.list(&all, Some(NODE));
     json!({ "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods }).to_string()
 }

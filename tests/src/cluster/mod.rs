@@ -11,6 +11,7 @@ mod path;
 mod pod;
 mod store;
 mod watch;
+mod write;
 
 use std::{
     fs,

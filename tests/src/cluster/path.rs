@@ -11,6 +11,8 @@ pub(super) struct Asked {
     pub(super) resource: String,
     pub(super) namespace: Option<String>,
     pub(super) name: Option<String>,
+    /// `status`.
+    pub(super) subresource: Option<String>,
 }
 
 impl Asked {
@@ -25,7 +27,8 @@ impl Asked {
         let first = parts.next()?;
         let (namespace, resource) =
             if first == "namespaces" { (Some(parts.next()?.to_owned()), parts.next()?) } else { (None, first) };
-        Some(Self { api, resource: resource.to_owned(), namespace, name: parts.next().map(str::to_owned) })
+        let (name, subresource) = (parts.next().map(str::to_owned), parts.next().map(str::to_owned));
+        Some(Self { api, resource: resource.to_owned(), namespace, name, subresource })
     }
 }
 

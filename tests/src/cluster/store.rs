@@ -61,6 +61,14 @@ impl Store {
         self.0.version.send_replace(version);
     }
 
+    /// An object of this name, in whatever namespace.
+    #[must_use]
+    pub fn get(&self, api: &str, kind: &str, name: &str) -> Option<Value> {
+        let inner = self.lock();
+        let found = inner.objects.iter().find(|((of, is, _, named), _)| of == api && is == kind && named == name);
+        found.map(|(_, object)| object.clone())
+    }
+
     /// Deletes an object, if there is one.
     pub fn delete(&self, api: &str, kind: &str, namespace: &str, name: &str) {
         let mut inner = self.lock();

@@ -2,7 +2,10 @@
 
 use std::{fmt::Debug, time::Duration};
 
-use k8s_openapi::api::{apps::v1::DaemonSet, core::v1::Namespace};
+use k8s_openapi::{
+    api::{apps::v1::DaemonSet, core::v1::Namespace},
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
 use kube::{Api, Client, Error, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -19,6 +22,7 @@ pub struct OwnDaemonSet {
     name: String,
     /// The API server has told of it before: a refusal afterwards means that the agent's rights have been taken away.
     allowed: bool,
+    reference: Option<OwnerReference>,
 }
 
 /// What is known of an object.
@@ -34,28 +38,35 @@ impl OwnDaemonSet {
     /// Asks for it, to know what a refusal means later.
     pub async fn look_up(client: Client, namespace: &str, name: String) -> Self {
         let (daemonsets, namespaces) = (Api::namespaced(client.clone(), namespace), Api::all(client));
-        let allowed = ask(&daemonsets, &name).await == Answer::There;
-        Self { daemonsets, namespaces, namespace: namespace.to_owned(), name, allowed }
+        let (answer, found) = ask(&daemonsets, &name).await;
+        let reference = found.and_then(|found: DaemonSet| found.owner_ref(&()));
+        Self { daemonsets, namespaces, namespace: namespace.to_owned(), name, allowed: answer == Answer::There, reference }
+    }
+
+    /// What is to go with it refers to it so.
+    #[must_use]
+    pub fn reference(&self) -> Option<OwnerReference> {
+        self.reference.clone()
     }
 
     /// It is gone, or about to go: removed with the rights that its agents had, or before them.
     pub async fn is_gone(&self) -> bool {
-        match ask(&self.daemonsets, &self.name).await {
+        match ask(&self.daemonsets, &self.name).await.0 {
             Answer::Gone => true,
             Answer::Refused => self.allowed,
             Answer::Unknown => false,
             // Of a namespace that goes, pods may be the first.
-            Answer::There => ask(&self.namespaces, &self.namespace).await == Answer::Gone,
+            Answer::There => ask(&self.namespaces, &self.namespace).await.0 == Answer::Gone,
         }
     }
 }
 
-async fn ask<K>(api: &Api<K>, name: &str) -> Answer
+async fn ask<K>(api: &Api<K>, name: &str) -> (Answer, Option<K>)
 where
     K: Clone + DeserializeOwned + Debug + Resource,
 {
     let answer = match timeout(PATIENCE, api.get_opt(name)).await {
-        Ok(Ok(Some(found))) if found.meta().deletion_timestamp.is_none() => Answer::There,
+        Ok(Ok(Some(found))) if found.meta().deletion_timestamp.is_none() => return (Answer::There, Some(found)),
         Ok(Ok(_)) => Answer::Gone,
         // 401: the service account is gone too.
         Ok(Err(Error::Api(status))) if matches!(status.code, 401 | 403) => Answer::Refused,
@@ -66,5 +77,5 @@ where
         Err(_elapsed) => Answer::Unknown,
     };
     debug!(?answer, name, "whether it is still there");
-    answer
+    (answer, None)
 }

@@ -1,0 +1,137 @@
+//! Conditions of policies and sinks: written where they say something else than before, beside those of others.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use kube::{
+    Api, Client, Error,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+use tracing::{info, warn};
+
+use super::{
+    super::{policy::DeceptionPolicy, sink::DeceptionAlertSink},
+    leases::MANAGER,
+    report::NodeReport,
+    summary::{self, Summary},
+};
+
+/// Writes them.
+pub(super) struct Conditions {
+    policies: Kind,
+    sinks: Kind,
+}
+
+/// The objects of one kind.
+struct Kind {
+    api: Api<DynamicObject>,
+    resource: ApiResource,
+    /// What each was last told.
+    told: HashMap<String, Vec<Summary>>,
+    /// It was said that they have no status.
+    lacking: bool,
+}
+
+impl Conditions {
+    pub(super) fn new(client: Client, namespace: &str) -> Self {
+        let policies = ApiResource::erase::<DeceptionPolicy>(&());
+        let sinks = ApiResource::erase::<DeceptionAlertSink>(&());
+        Self {
+            policies: Kind::new(Api::all_with(client.clone(), &policies), policies),
+            sinks: Kind::new(Api::namespaced_with(client, namespace, &sinks), sinks),
+        }
+    }
+
+    /// Another agent may have written meanwhile.
+    pub(super) fn forget(&mut self) {
+        self.policies.told.clear();
+        self.sinks.told.clear();
+    }
+
+    /// Writes what is new.
+    pub(super) async fn write(&mut self, reports: &[NodeReport], silent: usize) {
+        let names = |of: fn(&NodeReport) -> Vec<&String>| -> HashSet<String> { reports.iter().flat_map(of).cloned().collect() };
+        let policies = names(|report| report.policies.keys().collect());
+        let sinks = names(|report| report.sinks.keys().collect());
+        self.policies.told.retain(|name, _| policies.contains(name));
+        self.sinks.told.retain(|name, _| sinks.contains(name));
+        for name in policies {
+            let summary = summary::policy(&name, reports, silent);
+            self.policies.write(&name, vec![summary]).await;
+        }
+        for name in sinks {
+            let summaries = summary::sink(&name, reports);
+            self.sinks.write(&name, summaries.into()).await;
+        }
+    }
+}
+
+impl Kind {
+    fn new(api: Api<DynamicObject>, resource: ApiResource) -> Self {
+        Self { api, resource, told: HashMap::new(), lacking: false }
+    }
+
+    async fn write(&mut self, name: &str, summaries: Vec<Summary>) {
+        if self.lacking || self.told.get(name) == Some(&summaries) {
+            return;
+        }
+        match self.patch(name, &summaries).await {
+            Ok(true) => {
+                self.told.insert(name.to_owned(), summaries);
+            }
+            Ok(false) => {}
+            // The definition is somebody else's, and has no status: the reports have it all.
+            Err(Error::Api(status)) if status.code == 404 => {
+                self.lacking = true;
+                info!(
+                    kind = self.resource.kind,
+                    "the installed definition has no status: conditions are in the agents' Leases only"
+                );
+            }
+            Err(error) => warn!(kind = self.resource.kind, name, %error, "a condition cannot be written; trying again"),
+        }
+    }
+
+    /// False where the object is not there.
+    async fn patch(&self, name: &str, summaries: &[Summary]) -> Result<bool, Error> {
+        let Some(object) = self.api.get_opt(name).await? else { return Ok(false) };
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let conditions: Vec<_> = summaries.iter().map(|summary| condition(summary, &object.data, &now)).collect();
+        let ApiResource { api_version, kind, .. } = &self.resource;
+        let patch = json!({
+            "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "status": { "conditions": conditions },
+        });
+        // Applied by type: whatever conditions others have written stay.
+        self.api.patch_status(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await?;
+        Ok(true)
+    }
+}
+
+/// With the time at which its status changed, which is now only if it has.
+fn condition(summary: &Summary, object: &Value, now: &str) -> Value {
+    let Summary { kind, status, reason, message } = summary;
+    let before = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let mut same = before.filter(|condition| condition["type"] == *kind && condition["status"] == *status);
+    let since = same.find_map(|condition| condition["lastTransitionTime"].as_str()).unwrap_or(now);
+    json!({ "type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_condition_is_that_of_its_last_change() {
+        let summary = Summary { kind: "TrapsArmed", status: "True", reason: "TrapsArmed", message: "1/1".to_owned() };
+        let of = |status: &str| {
+            json!({ "status": { "conditions": [
+            { "type": "PolicyValid", "status": "True", "lastTransitionTime": "early" },
+            { "type": "TrapsArmed", "status": status, "lastTransitionTime": "before" },
+        ] } })
+        };
+        assert_eq!(condition(&summary, &of("True"), "now")["lastTransitionTime"], "before");
+        assert_eq!(condition(&summary, &of("False"), "now")["lastTransitionTime"], "now");
+        assert_eq!(condition(&summary, &json!({}), "now")["lastTransitionTime"], "now");
+    }
+}
