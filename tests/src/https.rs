@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -36,8 +36,13 @@ pub(crate) struct Https {
 impl Https {
     /// A free port of loopback, where nobody listens yet.
     pub(crate) async fn absent(tls: ServerConfig) -> Result<Self> {
+        Self::absent_at(Ipv4Addr::LOCALHOST.into(), tls).await
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) async fn absent_at(address: IpAddr, tls: ServerConfig) -> Result<Self> {
         // A port that was free a moment ago; asking for it again gives it again.
-        let address = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?.local_addr()?;
+        let address = TcpListener::bind(SocketAddr::new(address, 0)).await?.local_addr()?;
         Ok(Self { address, acceptor: TlsAcceptor::from(Arc::new(tls)), connections: Arc::default(), server: None })
     }
 

@@ -7,6 +7,7 @@ use std::{
     collections::VecDeque,
     fs::{self, File, OpenOptions},
     io::Write as _,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -18,7 +19,7 @@ use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use serde_json::Value;
 
 use crate::{
-    certificate::certificate,
+    certificate::certificate_at,
     https::{Body, Https, respond},
     schema,
 };
@@ -62,7 +63,7 @@ pub struct Attempt {
 }
 
 struct State {
-    authorization: String,
+    authorization: Mutex<String>,
     record: Mutex<File>,
     attempts: Mutex<Vec<Attempt>>,
     /// Answers to give before anything is looked at.
@@ -88,14 +89,30 @@ impl Ingest {
         Self::absent_for(folder, TokenKind::Access).await
     }
 
+    /// As [`Ingest::start`], at another address of this machine.
+    pub async fn start_at(folder: &Path, address: IpAddr) -> Result<Self> {
+        let mut ingest = Self::absent_at(folder, address, TokenKind::Access).await?;
+        ingest.appear().await?;
+        Ok(ingest)
+    }
+
     async fn absent_for(folder: &Path, kind: TokenKind) -> Result<Self> {
+        Self::absent_at(folder, Ipv4Addr::LOCALHOST.into(), kind).await
+    }
+
+    async fn absent_at(folder: &Path, address: IpAddr, kind: TokenKind) -> Result<Self> {
         fs::create_dir_all(folder).context("make the endpoint's folder")?;
         let record = folder.join("accepted.jsonl");
         let file = OpenOptions::new().create(true).append(true).open(&record).context("open the endpoint's record")?;
         let (token, authorization) = kind.token();
-        let (tls, authority) = certificate()?;
-        let server = Https::absent(tls).await?;
-        let state = State { authorization, record: Mutex::new(file), attempts: Mutex::default(), next: Mutex::default() };
+        let (tls, authority) = certificate_at(address)?;
+        let server = Https::absent_at(address, tls).await?;
+        let state = State {
+            authorization: Mutex::new(authorization),
+            record: Mutex::new(file),
+            attempts: Mutex::default(),
+            next: Mutex::default(),
+        };
         Ok(Self { url: format!("https://{}", server.address), authority, token, record, server, state: Arc::new(state) })
     }
 
@@ -108,6 +125,12 @@ impl Ingest {
                 async move { answer(&state, request).await }
             })
             .await
+    }
+
+    /// Takes another token from now on, and refuses the one before.
+    pub fn rotate(&mut self) {
+        self.token = self.token.replace('S', "T");
+        *lock(&self.state.authorization) = format!("Api-Token {}", self.token);
     }
 
     /// Answers the next requests so, whatever they hold.
@@ -167,7 +190,7 @@ async fn answer(state: &State, request: Request<Incoming>) -> Response<Body> {
         Err((status, "not now".to_owned()))
     } else if head.uri.query().is_some() {
         Err((StatusCode::BAD_REQUEST, "query parameters would override the event".to_owned()))
-    } else if authorization != state.authorization {
+    } else if authorization != *lock(&state.authorization) {
         Err((StatusCode::UNAUTHORIZED, "token missing or invalid".to_owned()))
     } else if header(header::CONTENT_TYPE) != "application/json" {
         Err((StatusCode::BAD_REQUEST, "content type".to_owned()))

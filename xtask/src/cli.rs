@@ -24,12 +24,16 @@ pub(crate) enum Command {
     Vm(VmArgs),
     /// Run all tests: on the host, then in every kernel of the matrix
     Test(TestArgs),
-    /// Make the parts of the documents that come from records
+    /// Make an image of the agent, as an OCI archive, without any daemon
+    Image(ImageArgs),
+    /// Make what comes from records, from the agent's types and from the chart
     Generate(GenerateArgs),
     /// Check format, lints, docs and the rules of the house
     Lint,
     /// Hand koney's readers of foreign bytes whatever libFuzzer comes up with; exit 1 if anything breaks them
     Fuzz(FuzzArgs),
+    /// Tell the whole story on a real cluster: install, watch, touch, tell, rotate, restart, uninstall
+    E2e(E2eArgs),
     /// Show the main job end to end: a trap, an access, an alert
     Demo(DemoArgs),
 }
@@ -161,6 +165,38 @@ pub(crate) struct GenerateArgs {
     /// Change nothing; exit 1 if something is not as it is made
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// Architectures that the image is for [default: this machine's]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) arch: Vec<Arch>,
+    /// Name and tag of the image [default: localhost/koney-agent with the version]
+    #[arg(long, value_name = "NAME:TAG")]
+    pub(crate) name: Option<String>,
+    /// Where the archive goes [default: image/koney-agent.tar in cargo's target folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct E2eArgs {
+    /// The cluster
+    #[arg(long, value_name = "FILE", required_unless_present = "local")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// A real cluster of one node that is started for it, as root, on this machine's kernel
+    #[arg(long, conflicts_with_all = ["kubeconfig", "image", "sink_address"])]
+    pub(crate) local: bool,
+    /// What is installed [default: deploy/install.yaml; here, where the kernel refuses eBPF, deploy/install-fanotify.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// What the workloads run: an image with sh and sleep
+    #[arg(long, value_name = "NAME:TAG", default_value = "busybox:stable")]
+    pub(crate) image: String,
+    /// Address of this machine that the cluster's pods can reach
+    #[arg(long, value_name = "IP")]
+    pub(crate) sink_address: Option<String>,
 }
 
 #[derive(Debug, Args)]

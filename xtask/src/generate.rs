@@ -1,10 +1,10 @@
 //! `cargo xtask generate`: what is made from records and from the agent's types, and whether it still is what was made.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cli::GenerateArgs, process, suite, ui, workspace};
+use crate::{chart, cli::GenerateArgs, process, suite, ui, workspace};
 
 /// Between these lines stands what is made; everything else is written by hand.
 const BEGIN: &str = "<!-- evasion:begin -->";
@@ -25,6 +25,12 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
         ui::line("README.md is made anew");
     }
     definitions(&[])?;
+    for made in [copies, manifests] {
+        for (path, text) in made()? {
+            workspace::write_atomically(&path, text.as_bytes())?;
+        }
+    }
+    ui::line("deploy/ is as it is made");
     Ok(0)
 }
 
@@ -34,7 +40,29 @@ pub(crate) fn check() -> Result<()> {
     if now != made {
         bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
     }
-    definitions(&["--check"])
+    definitions(&["--check"])?;
+    for (path, text) in copies()?.into_iter().chain(manifests()?) {
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// The chart's own copy of the definitions.
+fn copies() -> Result<Vec<(PathBuf, String)>> {
+    let copy = |name: &str| {
+        let made = workspace::root().join("deploy/crds").join(name);
+        let text = fs::read_to_string(&made).with_context(|| format!("cannot read {}", made.display()))?;
+        Ok((chart::folder().join("files/crds").join(name), text))
+    };
+    ["deceptionalertsinks.yaml", "deceptionpolicies.yaml"].into_iter().map(copy).collect()
+}
+
+/// What the chart comes to, with the copy of the definitions that is in it.
+fn manifests() -> Result<Vec<(PathBuf, String)>> {
+    let manifests = chart::manifests()?.into_iter();
+    Ok(manifests.map(|manifest| (workspace::root().join("deploy").join(manifest.file), manifest.text)).collect())
 }
 
 /// The definitions of the resources, by a program that knows the agent's types.

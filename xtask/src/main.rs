@@ -4,16 +4,20 @@
 
 mod arch;
 mod at_once;
+mod chart;
 mod cli;
 mod counts;
 mod cross;
 mod demo;
+mod e2e;
 mod ebpf;
 mod exit;
 mod fuzz;
 mod generate;
+mod image;
 mod lint;
 mod process;
+mod python;
 mod setup;
 mod suite;
 mod test;
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::command(&args),
         Command::Lint => Ok(lint::command()),
         Command::Fuzz(args) => fuzz::command(&args),
+        Command::Image(args) => image::command(&args),
+        Command::E2e(args) => e2e::command(&args),
         Command::Demo(args) => demo::command(&args),
     };
     match result {

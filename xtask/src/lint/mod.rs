@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::{
     arch::Arch,
+    chart,
     counts::Counts,
     ebpf, generate, process,
     setup::{self, Needs},
@@ -23,7 +24,7 @@ enum Outcome {
 /// A check's name, and the check.
 type Check = (&'static str, fn() -> Result<Outcome>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("format", format),
     ("clippy", || cargo(&["clippy", "--all-targets", "--", "-D", "warnings"])),
     ("clippy of the kernel programs", kernel_programs),
@@ -31,6 +32,7 @@ const CHECKS: [Check; 8] = [
     ("files of the agent have at most 400 lines", || sources::lengths().map(|()| Outcome::Passed)),
     ("unsafe code only where it belongs", || sources::unsafe_code().map(|()| Outcome::Passed)),
     ("documents are as they are made", || generate::check().map(|()| Outcome::Passed)),
+    ("manifests are valid for Kubernetes", || chart::validate().map(|()| Outcome::Passed)),
     ("every crate inherits the workspace's lints", || sources::inherited_lints().map(|()| Outcome::Passed)),
 ];
 

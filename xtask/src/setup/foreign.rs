@@ -77,7 +77,7 @@ fn series(version: &str) -> Option<&str> {
     Some(version.split_at(end).0)
 }
 
-fn codename(release: &str) -> Option<&str> {
+pub(super) fn codename(release: &str) -> Option<&str> {
     release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).map(|name| name.trim_matches('"'))
 }
 

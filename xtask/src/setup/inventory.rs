@@ -66,13 +66,13 @@ impl Inventory {
                 packages.extend(pins.distribution.packages.iter().cloned().chain(foreign::packages(arch)));
                 inventory.foreign = foreign::is_there(arch)?;
             }
-            packages.extend(needs.packages.iter().cloned());
             for series in &needs.kernels {
                 if vm::kernel::installed(arch, series)?.is_some() {
                     inventory.kernels.insert(series.clone());
                 }
             }
         }
+        packages.extend(needs.packages.iter().cloned());
         inventory.packages =
             packages.into_iter().filter(|Package(_, file)| process::exists(file)).map(|package| package.0).collect();
         Ok(inventory)

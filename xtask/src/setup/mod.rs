@@ -13,10 +13,15 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use self::{inventory::Compiler, kernels::offered, pins::Package};
+pub(crate) use self::{
+    inventory::Compiler,
+    kernels::offered,
+    pins::{Package, Pins},
+    private_apt::{PrivateApt, put_in_place},
+};
 use self::{
     inventory::Inventory,
-    pins::{Pins, Route, State},
+    pins::{Route, State},
     plan::Plan,
 };
 use crate::{arch::Arch, cli::SetupArgs, exit::Exit, test, ui, workspace};

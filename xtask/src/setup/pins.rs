@@ -1,6 +1,6 @@
 //! `toolchain.toml`: which compiler, LLVM and linker go together.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -13,6 +13,8 @@ use crate::workspace;
 pub(crate) struct Pins {
     pub(crate) rustup: Route,
     pub(crate) distribution: Route,
+    /// Packages of PyPI, with their versions.
+    pub(crate) python: BTreeMap<String, String>,
 }
 
 /// One way to have a compiler that can build the kernel programs.

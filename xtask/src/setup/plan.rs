@@ -46,8 +46,8 @@ impl Plan {
                 packages.extend(pins.distribution.packages.iter().cloned().chain(foreign::packages(arch)));
                 plan.foreign = (!inventory.foreign).then_some(arch);
             }
-            packages.extend(needs.packages.iter().cloned());
         }
+        packages.extend(needs.packages.iter().cloned());
         for Package(name, _) in packages {
             if !inventory.packages.contains(&name) && !plan.packages.contains(&name) {
                 plan.packages.push(name);
@@ -100,6 +100,8 @@ pub(crate) fn choose<'a>(inventory: &'a Inventory, pins: &'a Pins) -> Result<(&'
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::setup::pins::State;
 
@@ -115,7 +117,7 @@ mod tests {
         let mut distribution = route(22);
         distribution.packages = vec![Package("rustc-web".to_owned(), "/usr/bin/rustc".to_owned())];
         distribution.clippy_packages = vec![Package("rust-web-clippy".to_owned(), "/usr/bin/cargo-clippy".to_owned())];
-        Pins { rustup: route(23), distribution }
+        Pins { rustup: route(23), distribution, python: BTreeMap::new() }
     }
 
     fn compiler(llvm: u32, has_source: bool) -> Compiler {

@@ -26,19 +26,32 @@ impl PrivateApt {
         Ok(Self { state: kernel::store()?.join(format!("apt-{}", arch.debian())), arch })
     }
 
+    /// The same for this machine's own release with its sources, of which its lists are read.
+    pub(crate) fn sources(arch: Arch) -> Result<Self> {
+        let apt = Self { state: kernel::store()?.join("apt-sources"), arch };
+        let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
+        let codename = super::foreign::codename(&release).context("/etc/os-release names no VERSION_CODENAME")?;
+        apt.prepare_kinds(&["deb", "deb-src"], &[codename, &format!("{codename}-security")])?;
+        Ok(apt)
+    }
+
     /// Writes the sources for `suites` and reads their lists.
     pub(crate) fn prepare(&self, suites: &[&str]) -> Result<()> {
+        self.prepare_kinds(&["deb"], suites)
+    }
+
+    fn prepare_kinds(&self, kinds: &[&str], suites: &[&str]) -> Result<()> {
         for folder in ["lists/partial", "cache/archives/partial"] {
             let folder = self.state.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         let (main, security) = mirrors()?;
         let signed = if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
-        let source = |suite: &&str| {
+        let source = |kind: &str, suite: &str| {
             let mirror = if suite.ends_with("-security") { &security } else { &main };
-            format!("deb {signed}{mirror} {suite} main")
+            format!("{kind} {signed}{mirror} {suite} main\n")
         };
-        let sources = suites.iter().map(source).collect::<Vec<_>>().join("\n") + "\n";
+        let sources: String = kinds.iter().flat_map(|kind| suites.iter().map(|suite| source(kind, suite))).collect();
         fs::write(self.state.join("sources.list"), sources).context("cannot write the private apt sources")?;
         fs::write(self.state.join("status"), "").context("cannot write the private apt status")?;
         ui::step(&format!("setup: read the package lists of {}", suites.join(", ")));
