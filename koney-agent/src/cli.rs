@@ -148,8 +148,11 @@ pub(crate) struct Detach {
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Folder of manifests to look at as well.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "kubeconfig")]
     manifests: Option<PathBuf>,
+    /// Cluster to look at as well; in a pod its own is.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// The agent's namespace: sinks and Secrets of any other are ignored.
     #[arg(long, default_value = DEFAULT_NAMESPACE, env = "KONEY_NAMESPACE")]
     namespace: String,
@@ -191,7 +194,7 @@ impl Cli {
 
 impl Doctor {
     pub(crate) fn request(self) -> Request {
-        Request { manifests: self.manifests, namespace: self.namespace }
+        Request { manifests: self.manifests, kubeconfig: self.kubeconfig, namespace: self.namespace }
     }
 }
 

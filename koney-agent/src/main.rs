@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Run(run) => code_of(&pipeline::run(run.config()).await.inspect_err(|failure| error!("{failure}"))),
             Command::Probe(attach) => code_of(&probe(attach.options())),
-            Command::Doctor(doctor) => diagnose(doctor),
+            Command::Doctor(doctor) => diagnose(doctor).await,
             Command::Detach(detach) => remove(&detach),
         }
     });
@@ -84,9 +84,9 @@ fn remove(detach: &Detach) -> u8 {
 }
 
 /// Looks at everything and stays nowhere.
-fn diagnose(doctor: Doctor) -> u8 {
+async fn diagnose(doctor: Doctor) -> u8 {
     let output = doctor.output;
-    let report = doctor::examine(&doctor.request());
+    let report = doctor::examine(&doctor.request()).await;
     cli::say(&match output {
         Output::Text => report.text(),
         Output::Json => report.json(),

@@ -109,6 +109,11 @@ impl Agent {
         self.alerts.get().len()
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.id().context("the agent has ended")
+    }
+
     /// Everything logged so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -78,7 +78,7 @@ fn owner(place: &Place, host: &Host) -> Owner {
 }
 
 fn container(place: &ContainerPlace) -> Container {
-    let ContainerPlace { id, root: _, runtime, namespace, pod, name, workload } = place.clone();
+    let ContainerPlace { id, root: _, sandboxed: _, runtime, namespace, pod, name, workload } = place.clone();
     Container { namespace, pod, name, id, runtime, workload }
 }
 

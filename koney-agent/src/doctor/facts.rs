@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::machine::{self, Cgroups, Privilege, Security};
+use super::{
+    cluster::Cluster,
+    machine::{self, Cgroups, Privilege, Security},
+};
 use crate::{
-    cluster::{Snapshot, manifests},
+    cluster::{Snapshot, api::connect, manifests},
     kernel::{self, Environment, KernelError, Method, Trial, fanotify},
 };
 
@@ -13,6 +16,8 @@ use crate::{
 pub struct Request {
     /// A folder of manifests to look at as well.
     pub manifests: Option<PathBuf>,
+    /// How to reach a cluster to look at as well; in a pod, that of its service account is.
+    pub kubeconfig: Option<PathBuf>,
     /// The agent's namespace: only its sinks and Secrets count.
     pub namespace: String,
 }
@@ -54,6 +59,20 @@ pub struct Facts {
     pub root_certificates: usize,
     /// The manifests, if asked for, or why they cannot be read.
     pub manifests: Option<Result<Snapshot, String>>,
+    /// The cluster, if there is one, or why it cannot be asked.
+    pub cluster: Option<Result<Cluster, String>>,
+}
+
+/// The cluster that is named, or that this is a pod of.
+pub(super) async fn read_cluster(request: &Request) -> Option<Result<Cluster, String>> {
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    if request.kubeconfig.is_none() && (!in_pod || request.manifests.is_some()) {
+        return None;
+    }
+    Some(match connect(request.kubeconfig.as_deref()).await {
+        Ok(client) => Cluster::read(client, &request.namespace).await,
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 impl Facts {
@@ -82,6 +101,7 @@ impl Facts {
             openat2: kernel::look_up(Path::new("/")).map_err(|error| error.to_string()),
             bpffs: mounted("bpf"),
             root_certificates: rustls_native_certs::load_native_certs().certs.len(),
+            cluster: None,
             manifests: request.manifests.as_ref().map(read_manifests),
             environment,
         }

@@ -1,10 +1,11 @@
 //! What this machine offers to the agent, what was tried, what will be used, what is missing and how to mend it.
 //!
-//! In: the machine, and a manifest folder if one is named. Out: a [`Report`] of findings, as text or as JSON, and a [`Verdict`].
+//! In: the machine, a manifest folder if one is named, and the cluster if there is one. Out: a [`Report`] of findings, as text or as JSON, and a [`Verdict`].
 //! Three steps that know nothing of each other: [`Facts`] are read, findings are drawn from facts alone, and then written out.
 //! Never: a change to the machine. The kernel is asked by `kernel/`, with the detector's own means.
 
 mod checks;
+mod cluster;
 mod facts;
 mod fields;
 mod finding;
@@ -17,13 +18,14 @@ mod golden_tests;
 #[cfg(test)]
 mod samples;
 
+pub use cluster::{Cluster, Definition, Right};
 pub use facts::{Blocked, Facts, Request};
 pub use finding::{Finding, Status};
 pub use machine::{Cgroups, Lockdown, Privilege, Security};
 pub use report::{Report, Verdict};
 
-/// Looks at everything. Must be called inside a tokio runtime; blocks for up to a second per attach method.
-#[must_use]
-pub fn examine(request: &Request) -> Report {
-    Report::new(&Facts::read(request))
+/// Looks at everything. Blocks for up to a second per attach method.
+pub async fn examine(request: &Request) -> Report {
+    let cluster = facts::read_cluster(request).await;
+    Report::new(&Facts { cluster, ..Facts::read(request) })
 }

@@ -44,6 +44,7 @@ pub(super) fn complete() -> Facts {
         bpffs: true,
         root_certificates: 142,
         manifests: None,
+        cluster: None,
     }
 }
 

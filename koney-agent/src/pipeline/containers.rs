@@ -1,7 +1,7 @@
 //! Which containers of this node have which traps, and in which process's root directory each is looked up.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -22,6 +22,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Containers {
     alive: HashMap<String, Inhabitant>,
+    /// Whose processes were looked for, whether or not there were any.
+    looked: HashSet<String>,
 }
 
 impl Containers {
@@ -61,6 +63,7 @@ impl Containers {
         self.alive.retain(|id, inhabitant| ids.contains(id.as_str()) && inhabitant.is_alive());
         let homeless: BTreeSet<_> = ids.into_iter().filter(|id| !self.alive.contains_key(*id)).collect();
         self.alive.extend(inhabitants(&homeless));
+        self.looked = homeless.into_iter().map(str::to_owned).collect();
     }
 
     fn place(&self, pod: &Pod, container: &PodContainer, id: &str) -> ContainerPlace {
@@ -68,9 +71,12 @@ impl Containers {
             let Inhabitant { start_ticks, pid } = *inhabitant;
             Root::Process { pid, start_ticks }
         };
+        let root = self.alive.get(id).map(root);
+        let runs = container.running && container.id.as_ref().is_some_and(|(_, current)| current == id);
         ContainerPlace {
             id: id.to_owned(),
-            root: self.alive.get(id).map(root),
+            root,
+            sandboxed: root.is_none() && runs && pod.runtime_class.is_some() && self.looked.contains(id),
             runtime: container.id.as_ref().map(|(runtime, _)| runtime.clone()).unwrap_or_default(),
             namespace: pod.namespace.clone(),
             pod: pod.name.clone(),

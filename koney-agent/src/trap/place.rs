@@ -20,6 +20,8 @@ pub struct ContainerPlace {
     pub id: String,
     /// Its root directory, by a process that lives in it; `None` where none is known to.
     pub root: Option<Root>,
+    /// Its pod has a runtime class, and none of its processes is to be seen: it runs in a sandbox (gVisor, Kata).
+    pub sandboxed: bool,
     /// The runtime's word before `://` in the pod's status.
     pub runtime: String,
     /// Namespace of its pod.

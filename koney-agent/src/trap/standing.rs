@@ -23,7 +23,7 @@ impl Table {
     #[must_use]
     pub fn standing(&self) -> HashMap<Arc<str>, Standing> {
         let mut worst: HashMap<(&Arc<str>, Option<&str>), &State> = HashMap::new();
-        let living = self.traps.iter().filter(|(at, _)| at.place.root().is_some());
+        let living = self.traps.iter().filter(|(at, trap)| at.place.root().is_some() || trap.state == State::Sandboxed);
         for (at, trap) in living {
             for policy in trap.policies.keys() {
                 let state = worst.entry((policy, at.place.container_id())).or_insert(&trap.state);
@@ -53,7 +53,7 @@ const fn distance(state: &State) -> u8 {
         State::Missing => 3,
         State::Unreachable => 4,
         State::Failed(_) => 5,
-        State::Unsupported(_) => 6,
+        State::Unsupported(_) | State::Sandboxed => 6,
     }
 }
 

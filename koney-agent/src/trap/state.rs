@@ -19,6 +19,8 @@ pub enum State {
     Unreachable,
     /// What is at the path cannot be a trap.
     Unsupported(String),
+    /// The container's files are those of another kernel.
+    Sandboxed,
     /// The decoy cannot be looked at or armed.
     Failed(String),
 }
@@ -42,7 +44,7 @@ impl State {
             Self::Replaced => "replaced",
             Self::Missing => "missing",
             Self::Unreachable => "unreachable",
-            Self::Unsupported(_) => "unsupported",
+            Self::Unsupported(_) | Self::Sandboxed => "unsupported",
             Self::Failed(_) => "failed",
         }
     }
@@ -59,7 +61,7 @@ impl State {
             Self::Pending => 0,
             Self::Missing | Self::Unsupported(_) | Self::Failed(_) => 1,
             Self::Armed | Self::Replaced => 2,
-            Self::Unreachable => 3,
+            Self::Unreachable | Self::Sandboxed => 3,
         }
     }
 
@@ -72,6 +74,7 @@ impl State {
             Self::Missing => "create the file (koney does not plant decoys); it is armed when it appears",
             Self::Unreachable => "check the file system; it is tried again",
             Self::Unsupported(_) => "put a regular file there, for fanotify on a local file system; it is tried again",
+            Self::Sandboxed => "give the pod a runtime class without a sandbox, if it is to be watched",
             Self::Failed(_) => "see the reason (files of others need CAP_DAC_READ_SEARCH); it is tried again",
         }
     }
@@ -81,6 +84,7 @@ impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupported(reason) | Self::Failed(reason) => write!(formatter, "{}: {reason}", self.name()),
+            Self::Sandboxed => formatter.write_str("unsupported: the pod runs in a sandbox, with a kernel of its own"),
             _ => formatter.write_str(self.name()),
         }
     }

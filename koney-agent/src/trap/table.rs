@@ -98,6 +98,19 @@ pub(super) struct Trap {
     pub(super) left: Option<Instant>,
 }
 
+impl Trap {
+    /// A trap in a sandbox is never looked at.
+    fn confine(&mut self, at: &At) {
+        let sandboxed = matches!(&at.place, Place::Container(container) if container.sandboxed);
+        if sandboxed && self.state == State::Pending {
+            self.state = State::Sandboxed;
+            report(at, &self.policies, &self.state);
+        } else if !sandboxed && self.state == State::Sandboxed {
+            self.state = State::Pending;
+        }
+    }
+}
+
 impl Table {
     /// Makes the wanted traps the traps of the table.
     pub fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
@@ -120,12 +133,14 @@ impl Table {
         for (at, policies) in all {
             if let Some(trap) = self.traps.get_mut(&at) {
                 trap.policies = policies;
+                trap.confine(&at);
                 continue;
             }
             self.grown = true;
             let number = self.number_of(&at);
             self.numbers.insert(number, at.clone());
-            let trap = Trap { number, policies, state: State::Pending, keys: Keys::default(), canonical: None, left: None };
+            let mut trap = Trap { number, policies, state: State::Pending, keys: Keys::default(), canonical: None, left: None };
+            trap.confine(&at);
             self.traps.insert(at, trap);
         }
     }

@@ -12,6 +12,7 @@ pub struct Pod {
     labels: Value,
     annotations: Value,
     owner: Option<(String, String)>,
+    runtime_class: Option<String>,
     containers: Vec<Value>,
     statuses: Vec<Value>,
     init: Vec<Value>,
@@ -25,7 +26,7 @@ impl Pod {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         let (labels, annotations) = (json!({}), json!({}));
         let (containers, statuses, init, init_statuses) = <_>::default();
-        Self { namespace, name, labels, annotations, owner: None, containers, statuses, init, init_statuses }
+        Self { namespace, name, labels, annotations, owner: None, runtime_class: None, containers, statuses, init, init_statuses }
     }
 
     /// With a label.
@@ -46,6 +47,13 @@ impl Pod {
     #[must_use]
     pub fn owner(mut self, kind: &str, name: &str) -> Self {
         self.owner = Some((kind.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Of a runtime class.
+    #[must_use]
+    pub fn runtime_class(mut self, name: &str) -> Self {
+        self.runtime_class = Some(name.to_owned());
         self
     }
 
@@ -91,7 +99,9 @@ impl Pod {
                 "name": self.name, "namespace": self.namespace, "uid": format!("{}-{}", self.namespace, self.name),
                 "labels": self.labels, "annotations": self.annotations, "ownerReferences": owners.collect::<Vec<_>>(),
             },
-            "spec": { "nodeName": NODE, "containers": self.containers, "initContainers": self.init },
+            "spec": {
+                "nodeName": NODE, "containers": self.containers, "initContainers": self.init, "runtimeClassName": self.runtime_class,
+            },
             "status": {
                 "phase": "Running", "containerStatuses": self.statuses, "initContainerStatuses": self.init_statuses,
             },

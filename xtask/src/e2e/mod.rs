@@ -1,5 +1,6 @@
 //! `cargo xtask e2e`: the whole story on a real cluster, one that is named or one that is started here.
 
+mod guest;
 mod images;
 mod node;
 mod servers;
@@ -13,6 +14,9 @@ use crate::{cli::E2eArgs, process, test, ui, workspace};
 /// `cargo xtask e2e`.
 pub(crate) fn command(args: &E2eArgs) -> Result<u8> {
     let story = story()?;
+    if let Some(kernel) = &args.guest {
+        return guest::run(&story, kernel, args);
+    }
     let Some(kubeconfig) = &args.kubeconfig else { return node::run(&story, args) };
     let manifest = args.manifest.clone().unwrap_or_else(|| workspace::root().join("deploy/install.yaml"));
     let address = match &args.sink_address {

@@ -12,9 +12,9 @@ use super::{images, servers, status};
 use crate::{cli::E2eArgs, ui, workspace};
 
 /// What its first process does.
-const SCRIPT: &str = include_str!("node.sh");
+pub(super) const SCRIPT: &str = include_str!("node.sh");
 /// Where the sink is, for the node's pods.
-const ADDRESS: &str = "10.88.0.1";
+pub(super) const ADDRESS: &str = "10.88.0.1";
 
 /// Starts it, has the story told, and leaves nothing of it.
 pub(super) fn run(story: &Path, args: &E2eArgs) -> Result<u8> {

@@ -14,7 +14,7 @@ shift
 
 NODE=node-1 NODE_IP=10.88.0.1 PODS=10.89.0.0/24 SERVICES=10.96.0.0/16 SERVICE_API=10.96.0.1
 PKI=$STATE/pki LOG=$STATE/log
-export KUBECONFIG=$STATE/kubeconfig PATH=$BIN:$PATH
+export KUBECONFIG=$STATE/kubeconfig PATH=$BIN:$PATH OPENSSL_CONF=/etc/ssl/openssl.cnf
 START=$(date +%s%3N)
 say() { echo "    node: $* ($(($(date +%s%3N) - START)) ms)" >&2; }
 die() {
@@ -26,7 +26,7 @@ die() {
 await() {
     local what=$1 pid=$2
     shift 2
-    for _ in $(seq 900); do
+    for _ in $(seq 3000); do
         "$@" >/dev/null 2>&1 && return
         kill -0 "$pid" 2>/dev/null || die "$what has ended"
         sleep 0.1
@@ -65,11 +65,17 @@ kubeconfig admin >"$KUBECONFIG"
 for user in kubelet manager scheduler; do kubeconfig $user >"$PKI/$user.kubeconfig"; done
 
 # --- the host that the node is on ---
+mkdir -p /var/lib /var/log
 mount --make-rshared /
 mount --bind "$STATE/lib" /var/lib
 mount --bind "$STATE/pods" /var/log
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /var/lib/kubelet /var/log/pods /run/containerd /run/netns
+# Where this is the machine itself, its root group has to be left before groups below it get limits.
+if [ $$ -ne 1 ] && [ -f /sys/fs/cgroup/cgroup.subtree_control ]; then
+    mkdir -p /sys/fs/cgroup/init
+    for pid in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$pid" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
+fi
 ip link set lo up
 ip link add node0 type dummy 2>/dev/null || ip link add node0 type bridge
 ip addr add $NODE_IP/24 dev node0

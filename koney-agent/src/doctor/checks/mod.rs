@@ -1,5 +1,6 @@
 //! From facts to findings: no file is read here, so every machine can be tried on any other.
 
+mod cluster;
 mod folder;
 mod hooks;
 mod kernel;
@@ -23,6 +24,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         hooks::findings(facts),
         node::findings(facts),
         folder::findings(facts),
+        cluster::findings(facts),
     ]
     .concat()
 }

@@ -1,5 +1,6 @@
 use super::super::{
-    Cgroups, Facts, Finding, Lockdown, Privilege, Report, Security, Status, Verdict,
+    Cgroups, Cluster, Definition, Facts, Finding, Lockdown, Privilege, Report, Security, Status, Verdict,
+    cluster::RIGHTS,
     samples::{WITH_BPF, blocked, complete, old_without_bpf_lsm, preempting, refused, refusing, unprivileged},
 };
 use crate::kernel::{Environment, Fired, Hook, HookFailure, Method, Preemption, Trial, fanotify};
@@ -184,4 +185,40 @@ fn a_hook_that_the_kernel_does_not_serve_says_what_goes_unseen() {
     assert_eq!(cost(&found), "setting a decoy's extended attributes goes unseen");
     assert_eq!(find(&facts, "hook unlink").found, "lsm inode_unlink");
     assert_eq!(verdict(&facts), Verdict::Full, "accesses are seen");
+}
+
+fn with_cluster(cluster: Cluster) -> Facts {
+    Facts { cluster: Some(Ok(cluster)), ..complete() }
+}
+
+#[test]
+fn a_cluster_with_koneys_definitions_says_what_is_lost_by_them() {
+    let own = |word: &str| Some(Definition { status: true, words: vec![word.to_owned()] });
+    let whole = Cluster { version: "v1.32.4".to_owned(), policies: own("ebpf"), sinks: own("allowHttp"), refused: Vec::new() };
+    assert_eq!(verdict(&with_cluster(whole.clone())), Verdict::Full);
+    let koneys = Some(Definition { status: false, words: vec!["tetragon".to_owned()] });
+    let facts = with_cluster(Cluster { sinks: koneys, policies: own("tetragon"), ..whole.clone() });
+    assert!(cost(&find(&facts, "DeceptionAlertSink")).starts_with("whether alerts arrive is in the agents' Leases only"));
+    assert!(cost(&find(&facts, "DeceptionPolicy")).starts_with("the captor strategy ebpf is refused"));
+    let facts = with_cluster(Cluster { policies: None, ..whole.clone() });
+    assert_eq!(cost(&find(&facts, "DeceptionPolicy")), "nothing is watched");
+    // An old server that does not publish the schema.
+    let unknown = Some(Definition { status: true, words: Vec::new() });
+    assert_eq!(verdict(&with_cluster(Cluster { policies: unknown, ..whole })), Verdict::Full);
+}
+
+#[test]
+fn one_way_to_the_pods_is_enough_and_none_is_told() {
+    let of = |resources: &[&str]| {
+        let refused = RIGHTS.into_iter().filter(|right| resources.contains(&right.resource)).collect();
+        let definition = Some(Definition { status: true, words: Vec::new() });
+        with_cluster(Cluster { version: String::new(), policies: definition.clone(), sinks: definition, refused })
+    };
+    assert_eq!(find(&of(&["nodes/pods"]), "rights in the cluster").status, Status::Ok);
+    let lacking = |facts: &Facts| {
+        let findings = super::findings(facts).into_iter().filter(|finding| finding.check == "rights in the cluster");
+        findings.map(|finding| finding.found).collect::<Vec<_>>()
+    };
+    assert_eq!(lacking(&of(&["nodes/pods", "pods"])), ["may not get nodes/pods", "may not list pods"]);
+    assert_eq!(lacking(&of(&["leases"])), ["may not patch leases.coordination.k8s.io in the agent's namespace"]);
 }
