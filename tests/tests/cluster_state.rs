@@ -90,10 +90,15 @@ async fn one_agent_writes_the_conditions_of_all_beside_those_of_others() -> Resu
     let delivering = ("DeceptionAlertSink", "prod", "Delivering");
     becomes(&cluster, delivering, ["False", "AlertsWait", "alerts wait on 1 of 2 nodes; answer 401 Unauthorized"]).await?;
     becomes(&cluster, ("DeceptionAlertSink", "prod", "Ready"), ["True", "Configured", "on 2 nodes"]).await?;
+    let events = || cluster.api.store().all("events.k8s.io/v1", "Event");
+    let event = until(|| events().pop()).await.context("an event of the sink")?;
+    ensure!(event["metadata"]["namespace"] == "koney-system" && event["regarding"]["name"] == "prod", "{event}");
+    ensure!((&event["type"], &event["reason"]) == (&json!("Warning"), &json!("AlertsWait")), "{event}");
     b.say(report(7, 2, None));
     becomes(&cluster, armed, ["False", "DecoysMissing", "10/12 containers on 2 nodes; 2 missing"]).await?;
     becomes(&cluster, delivering, ["True", "Delivered", "no alert waits"]).await?;
 
+    until(|| (events().len() == 2).then_some(())).await.context("that alerts go again is an event too")?;
     let object = cluster.api.store().get(CRD, "DeceptionPolicy", "decoys").context("it is there")?;
     ensure!(object["status"]["conditions"][0] == koneys, "Koney's own condition is untouched: {object}");
     let leases: Vec<_> = ["koney-leader", "koney-node.a", "koney-node.b"]

@@ -69,6 +69,13 @@ impl Store {
         found.map(|(_, object)| object.clone())
     }
 
+    /// Every object of a kind.
+    #[must_use]
+    pub fn all(&self, api: &str, kind: &str) -> Vec<Value> {
+        let inner = self.lock();
+        inner.objects.iter().filter(|((of, is, ..), _)| of == api && is == kind).map(|(_, object)| object.clone()).collect()
+    }
+
     /// Deletes an object, if there is one.
     pub fn delete(&self, api: &str, kind: &str, namespace: &str, name: &str) {
         let mut inner = self.lock();

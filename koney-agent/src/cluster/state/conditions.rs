@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
-    Api, Client, Error,
+    Api, Client, Error, Resource as _,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use tracing::{info, warn};
 
 use super::{
     super::{policy::DeceptionPolicy, sink::DeceptionAlertSink},
+    events::Events,
     leases::MANAGER,
     report::NodeReport,
     summary::{self, Summary},
@@ -31,15 +33,17 @@ struct Kind {
     told: HashMap<String, Vec<Summary>>,
     /// It was said that they have no status.
     lacking: bool,
+    /// Where what turns is an event too.
+    events: Option<Events>,
 }
 
 impl Conditions {
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
+    pub(super) fn new(client: Client, namespace: &str, node: &str) -> Self {
         let policies = ApiResource::erase::<DeceptionPolicy>(&());
         let sinks = ApiResource::erase::<DeceptionAlertSink>(&());
         Self {
-            policies: Kind::new(Api::all_with(client.clone(), &policies), policies),
-            sinks: Kind::new(Api::namespaced_with(client, namespace, &sinks), sinks),
+            policies: Kind::new(Api::all_with(client.clone(), &policies), policies, None),
+            sinks: Kind::new(Api::namespaced_with(client.clone(), namespace, &sinks), sinks, Some(Events::new(client, node))),
         }
     }
 
@@ -68,8 +72,8 @@ impl Conditions {
 }
 
 impl Kind {
-    fn new(api: Api<DynamicObject>, resource: ApiResource) -> Self {
-        Self { api, resource, told: HashMap::new(), lacking: false }
+    fn new(api: Api<DynamicObject>, resource: ApiResource, events: Option<Events>) -> Self {
+        Self { api, resource, told: HashMap::new(), lacking: false, events }
     }
 
     async fn write(&mut self, name: &str, summaries: Vec<Summary>) {
@@ -77,10 +81,13 @@ impl Kind {
             return;
         }
         match self.patch(name, &summaries).await {
-            Ok(true) => {
+            Ok(Some(object)) => {
+                if let Some(events) = &self.events {
+                    events.tell(&object, self.told.get(name), &summaries).await;
+                }
                 self.told.insert(name.to_owned(), summaries);
             }
-            Ok(false) => {}
+            Ok(None) => {}
             // The definition is somebody else's, and has no status: the reports have it all.
             Err(Error::Api(status)) if status.code == 404 => {
                 self.lacking = true;
@@ -93,9 +100,9 @@ impl Kind {
         }
     }
 
-    /// False where the object is not there.
-    async fn patch(&self, name: &str, summaries: &[Summary]) -> Result<bool, Error> {
-        let Some(object) = self.api.get_opt(name).await? else { return Ok(false) };
+    /// Gives what refers to the object, where that is there.
+    async fn patch(&self, name: &str, summaries: &[Summary]) -> Result<Option<ObjectReference>, Error> {
+        let Some(object) = self.api.get_opt(name).await? else { return Ok(None) };
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let conditions: Vec<_> = summaries.iter().map(|summary| condition(summary, &object.data, &now)).collect();
         let ApiResource { api_version, kind, .. } = &self.resource;
@@ -104,7 +111,7 @@ impl Kind {
         });
         // Applied by type: whatever conditions others have written stay.
         self.api.patch_status(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await?;
-        Ok(true)
+        Ok(Some(object.object_ref(&self.resource)))
     }
 }
 

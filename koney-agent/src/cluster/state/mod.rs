@@ -1,10 +1,11 @@
 //! What a person sees of it in the cluster: each agent reports in a Lease of its own, and one of them, which is elected, sums the reports up
 //! in conditions of policies and sinks.
 //!
-//! A Lease says by its renewal that its agent lives, and takes few rights: nothing else is written in the agents' namespace.
+//! A Lease says by its renewal that its agent lives, and takes few rights. Besides, only Events of sinks are written, in the same namespace.
 
 mod conditions;
 mod election;
+mod events;
 mod leases;
 mod report;
 mod summary;

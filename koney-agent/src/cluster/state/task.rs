@@ -43,7 +43,7 @@ impl Reporter {
         Self {
             leases: Leases::new(client.clone(), namespace, node, owner.clone()),
             election: Election::new(client.clone(), namespace, own, owner),
-            conditions: Conditions::new(client.clone(), namespace),
+            conditions: Conditions::new(client.clone(), namespace, node),
             reports,
             told: None,
             led: false,
