@@ -251,6 +251,12 @@ async fn pods_that_are_expected_raise_nothing() -> Result<()> {
     Ok(())
 }
 
+/// How long the API server stays away once it is missed: no time in a test run, minutes where somebody asks for them.
+fn outage() -> Result<Duration> {
+    let seconds = std::env::var("KONEY_OUTAGE_SECONDS").ok().map(|text| text.parse()).transpose();
+    Ok(Duration::from_secs(seconds.context("KONEY_OUTAGE_SECONDS is a number")?.unwrap_or(0)))
+}
+
 #[tokio::test]
 #[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
 async fn the_api_server_may_be_away() -> Result<()> {
@@ -265,6 +271,7 @@ async fn the_api_server_may_be_away() -> Result<()> {
     agent.logged("the API server does not tell").await?;
     read(&web).await?;
     agent.alerts(1).await?;
+    tokio::time::sleep(outage()?).await;
     // A container that starts meanwhile: the kubelet knows it.
     let second = node.container(&image).await?;
     node.pod("web-2", "web", &second);

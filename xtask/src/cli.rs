@@ -188,7 +188,7 @@ pub(crate) struct E2eArgs {
     /// A real cluster of one node that is started for it, as root, on this machine's kernel
     #[arg(long, conflicts_with_all = ["kubeconfig", "image", "sink_address"])]
     pub(crate) local: bool,
-    /// The same in a virtual machine with this kernel series, whose kernel takes eBPF
+    /// The same in a virtual machine with this kernel series, whose kernel takes eBPF; nobody has seen it pass yet, it takes a fast machine
     #[arg(long, value_name = "SERIES", num_args = 0..=1, default_missing_value = "6.12", conflicts_with_all = ["kubeconfig", "local", "image", "sink_address"])]
     pub(crate) guest: Option<String>,
     /// What is installed [default: deploy/install.yaml; here, where the kernel refuses eBPF, deploy/install-fanotify.yaml]

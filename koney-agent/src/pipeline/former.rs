@@ -13,6 +13,8 @@ use crate::{
 
 /// How much later the younger programs may have noted an access that both have seen.
 const SKEW_NS: u64 = 1_000_000_000;
+/// How long before the moment an access may have begun that both have seen: the older program was still writing its record.
+const UNDER_WAY_NS: u64 = 100_000_000;
 
 /// Earlier agents' sets that are still to be read.
 #[derive(Default)]
@@ -20,12 +22,13 @@ pub(super) struct Formers {
     waiting: Vec<(Former, u32)>,
 }
 
-/// Accesses that earlier programs have told in the moment in which those of two agents told.
+/// Accesses of the moment in which the programs of two agents told, as far as only one of the two has told them.
 #[derive(Default)]
 pub(super) struct Overlap {
     from_ns: u64,
     to_ns: u64,
-    seen: BTreeMap<(u32, TrapKey, u8), u32>,
+    /// How many more of the earlier agent's were read than of this one's.
+    seen: BTreeMap<(u32, TrapKey, u8), i64>,
 }
 
 impl Formers {
@@ -67,25 +70,24 @@ impl Overlap {
         Self { from_ns, to_ns: Clock.boot_ns(), seen: BTreeMap::new() }
     }
 
-    /// Notes what an earlier agent's program has seen.
-    pub(super) fn note(&mut self, seen: &Observation) {
-        if seen.boot_ns >= self.from_ns {
-            *self.seen.entry(key(seen)).or_default() += 1;
-        }
+    /// What an earlier agent's program has seen was told already, as this one's: each only once, whichever is read first.
+    pub(super) fn is_told_of_former(&mut self, seen: &Observation) -> bool {
+        let both = seen.boot_ns.saturating_add(UNDER_WAY_NS) >= self.from_ns && self.to_ns > 0;
+        both && self.settle(seen, 1)
     }
 
-    /// The access was told, as an earlier agent's; each only once.
+    /// What this agent's program has seen was told already, as an earlier agent's.
     pub(super) fn is_told(&mut self, seen: &Observation) -> bool {
-        if self.seen.is_empty() || seen.boot_ns > self.to_ns + SKEW_NS {
-            return false;
-        }
-        match self.seen.get_mut(&key(seen)) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
+        let both = seen.boot_ns >= self.from_ns && seen.boot_ns <= self.to_ns.saturating_add(SKEW_NS) && self.to_ns > 0;
+        both && self.settle(seen, -1)
+    }
+
+    /// Notes one more of one side; true where it makes up for one of the other.
+    fn settle(&mut self, seen: &Observation, side: i64) -> bool {
+        let balance = self.seen.entry(key(seen)).or_default();
+        let made_up = *balance * side < 0;
+        *balance += side;
+        made_up
     }
 }
 
@@ -109,21 +111,33 @@ mod tests {
         Held::observation(&Holder { pid: tid, file, flags: None, path: None }, boot_ns, subject)
     }
 
+    fn moment() -> Overlap {
+        Overlap { from_ns: 500_000_000, to_ns: 500_000_100, seen: BTreeMap::new() }
+    }
+
     #[test]
-    fn what_both_have_seen_is_told_once() {
-        let mut overlap = Overlap { from_ns: 100, to_ns: 200, seen: BTreeMap::new() };
-        overlap.note(&access(7, 150));
-        assert!(!overlap.is_told(&access(8, 151)), "another thread");
-        assert!(overlap.is_told(&access(7, 151)));
-        assert!(!overlap.is_told(&access(7, 152)), "a second access");
+    fn what_both_have_seen_is_told_once_whichever_is_read_first() {
+        let mut overlap = moment();
+        assert!(!overlap.is_told_of_former(&access(7, 500_000_050)));
+        assert!(!overlap.is_told(&access(8, 500_000_051)), "another thread");
+        assert!(overlap.is_told(&access(7, 500_000_051)));
+        assert!(!overlap.is_told(&access(7, 500_000_052)), "a second access");
+        // Its record was still being written when the younger one's was read.
+        let mut overlap = moment();
+        assert!(!overlap.is_told(&access(7, 500_000_150)));
+        assert!(overlap.is_told_of_former(&access(7, 499_990_000)));
+        assert!(!overlap.is_told_of_former(&access(7, 499_990_001)), "a second access");
     }
 
     #[test]
     fn what_came_before_or_after_is_not_doubted() {
-        let mut overlap = Overlap { from_ns: 100, to_ns: 200, seen: BTreeMap::new() };
-        overlap.note(&access(7, 99));
-        assert!(!overlap.is_told(&access(7, 151)));
-        overlap.note(&access(7, 150));
-        assert!(!overlap.is_told(&access(7, 201 + SKEW_NS)));
+        let mut overlap = moment();
+        assert!(!overlap.is_told_of_former(&access(7, 100)));
+        assert!(!overlap.is_told(&access(7, 500_000_050)), "the first one was long before");
+        let mut overlap = moment();
+        assert!(!overlap.is_told_of_former(&access(7, 500_000_050)));
+        assert!(!overlap.is_told(&access(7, 500_000_101 + SKEW_NS)));
+        let mut never = Overlap::default();
+        assert!(!never.is_told(&access(7, 1)) && !never.is_told_of_former(&access(7, 1)) && !never.is_told(&access(7, 1)));
     }
 }

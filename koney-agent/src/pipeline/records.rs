@@ -71,6 +71,10 @@ pub(super) async fn run(
                     error!(%error, "the ring cannot be waited for");
                     return;
                 }
+                if watch.is_relieved() {
+                    watch.release(&mut stream);
+                    break;
+                }
                 watch.take(&mut stream);
             }
         }

@@ -103,6 +103,7 @@ impl Stream {
     pub(super) fn record(&mut self, bytes: &[u8]) -> bool {
         match decode(bytes) {
             Ok(seen) if is_canary(seen.trap) => return true,
+            Ok(seen) if self.is_told(&seen) => debug!(trap = seen.trap, "the programs of two agents have seen it"),
             Ok(seen) if is_undecided(seen.trap) => self.candidate(&seen),
             Ok(seen) => self.access(seen),
             Err(error) => {
@@ -111,6 +112,11 @@ impl Stream {
             }
         }
         false
+    }
+
+    /// It was told as what the programs of the other agent have seen.
+    fn is_told(&mut self, seen: &Observation) -> bool {
+        if self.former { self.overlap.is_told_of_former(seen) } else { self.overlap.is_told(seen) }
     }
 
     /// Some policy asks for attempts that the kernel denies.
@@ -202,11 +208,6 @@ impl Stream {
 
     /// Tells of a touch of an armed file.
     fn access(&mut self, seen: Observation) {
-        if self.former {
-            self.overlap.note(&seen);
-        } else if self.overlap.is_told(&seen) {
-            return;
-        }
         if self.shared.table().is_anew(&seen) {
             self.candidate(&seen);
             return;

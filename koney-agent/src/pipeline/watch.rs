@@ -121,9 +121,15 @@ impl Watch {
 
     /// Reads some of what there is; true where there is more. A ring gets its space back only after the alerts of a batch are with
     /// every sink.
+    ///
+    /// Once a younger agent has silenced the programs, what is in the rings is left to it: an access that was under way then may be in both
+    /// agents' rings, and only who has both can tell it once.
     pub(super) fn take(&mut self, stream: &mut Stream) -> bool {
         let mut more = false;
         for _ in 0..BATCHES {
+            if self.is_relieved() {
+                return false;
+            }
             let mut canary = false;
             let count = self.rings.records.drain(BATCH, |record| canary |= stream.record(record));
             self.rings.records.publish();
