@@ -77,6 +77,7 @@ pub(super) fn run(story: &Path, kernel: &str, args: &E2eArgs) -> Result<u8> {
     let mut spec = Spec::new(arch, kernel, words);
     spec.memory_mib = MEMORY_MIB;
     spec.smp = PROCESSORS;
+    spec.threads = true;
     spec.timeout = TIMEOUT;
     spec.tools.extend(TOOLS);
     spec.modules.extend(MODULES);

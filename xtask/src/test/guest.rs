@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// For all kernel tests of one guest; emulation on a busy machine is slow.
-const TIMEOUT: Duration = Duration::from_mins(25);
+const TIMEOUT: Duration = Duration::from_mins(40);
 const BEGIN: &str = "koney-test-begin:";
 const END: &str = "koney-test-end:";
 

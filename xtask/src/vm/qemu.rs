@@ -82,7 +82,8 @@ fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
     command
         .args(machine.qemu_args)
         // A /dev/kvm that is there need not work for these kernels, and emulation is the same everywhere.
-        .args(["-accel", "tcg,thread=single", "-display", "none", "-nodefaults", "-no-reboot"])
+        .args(["-accel", if spec.threads { "tcg,thread=multi" } else { "tcg,thread=single" }])
+        .args(["-display", "none", "-nodefaults", "-no-reboot"])
         .args(["-serial", "stdio", "-monitor", "none"])
         .args(["-m", &spec.memory_mib.to_string(), "-smp", &if spec.icount { 1 } else { spec.smp }.to_string()])
         .arg("-kernel")

@@ -25,6 +25,8 @@ pub(crate) struct Spec {
     pub(crate) smp: u8,
     /// The guest's clock counts instructions, which takes a single processor.
     pub(crate) icount: bool,
+    /// Each processor of the guest has a thread of its own: faster alone, slower beside other guests.
+    pub(crate) threads: bool,
     pub(crate) memory_mib: u32,
     pub(crate) timeout: Duration,
     /// Kernel modules that are loaded at boot, besides those of every guest.
@@ -50,6 +52,7 @@ impl Spec {
             cmdline: String::new(),
             smp: 2,
             icount: false,
+            threads: false,
             memory_mib: 1024,
             timeout: Duration::from_mins(5),
             modules: Vec::new(),
