@@ -31,6 +31,10 @@ pub const DEFAULT: &str = "/sys/fs/bpf/koney";
 const BPF_FS: u32 = 0xcafe_4a11;
 /// What the name of a link begins with. A name must not have dots (`bpf_lookup`, `kernel/bpf/inode.c`).
 const LINK: &str = "link_";
+/// What the name of a folder begins with that is being made.
+const DRAFT: &str = "new-";
+/// Times that another agent may take it away meanwhile.
+const ATTEMPTS: u32 = 10;
 
 /// The maps that hold what was seen.
 pub(super) const MAPS: [&str; 7] = ["GATE", "RECORDS", "CANDIDATE_RECORDS", "SLOTS", "REPEATS", "CROWDS", "COUNTERS"];
@@ -76,20 +80,36 @@ impl Pins {
         if i64::from(BPF_FS) != kind {
             return Err(PinsError::NotBpf(root.to_owned()));
         }
-        // Locked before it has a name that others look at.
-        let draft = root.join(format!("new-{}", std::process::id()));
-        remove(&draft).map_err(failed(&draft))?;
-        fs::create_dir(&draft).map_err(failed(&draft))?;
-        let lock =
-            lock(&draft).map_err(failed(&draft))?.ok_or(io::ErrorKind::WouldBlock).map_err(|kind| failed(&draft)(kind.into()))?;
-        let mut number = list(root).map_err(failed(root))?.iter().map(|found| found.number).max().unwrap_or(0);
+        let mut attempts = 0;
+        let made = loop {
+            match Self::attempt(root) {
+                // Another agent that starts has taken it for one of an agent that died.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) && attempts < ATTEMPTS =>
+                {
+                    attempts += 1;
+                }
+                made => break made.map_err(failed(root))?,
+            }
+        };
+        sweep(root);
+        Ok(made)
+    }
+
+    /// Locked before it has a name that others look at.
+    fn attempt(root: &Path) -> io::Result<Self> {
+        let draft = root.join(format!("{DRAFT}{}", std::process::id()));
+        remove(&draft)?;
+        fs::create_dir(&draft)?;
+        let lock = lock(&draft)?.ok_or(io::ErrorKind::WouldBlock)?;
+        let mut number = list(root)?.iter().map(|found| found.number).max().unwrap_or(0);
         loop {
             number += 1;
             let folder = root.join(format!("v{LAYOUT}-{number}"));
             match renameat_with(CWD, &draft, CWD, &folder, RenameFlags::NOREPLACE) {
                 Ok(()) => return Ok(Self { root: root.to_owned(), folder, number, _lock: lock, kept: false }),
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(failed(&folder)(error.into())),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -166,6 +186,19 @@ fn list(root: &Path) -> io::Result<Vec<Found>> {
     Ok(found.collect())
 }
 
+/// Removes what agents have begun that died before it had a name.
+fn sweep(root: &Path) {
+    for path in folders(root).unwrap_or_default() {
+        let is_draft = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DRAFT));
+        if is_draft
+            && let Ok(Some(_nobodys)) = lock(&path)
+            && let Err(error) = remove(&path)
+        {
+            tracing::debug!(folder = %path.display(), %error, "what a dead agent had begun cannot be removed");
+        }
+    }
+}
+
 fn folders(root: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -231,6 +264,21 @@ mod tests {
         let mut found: Vec<_> = list(root.path()).expect("listed").iter().map(|found| (found.layout, found.number)).collect();
         found.sort_unstable();
         assert_eq!(found, [(1, 3), (2, 10)]);
+    }
+
+    #[test]
+    fn what_a_dead_agent_had_begun_is_removed_and_what_a_living_one_has_is_not() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let [dead, living, kept] = ["new-5", "new-6", "v1-1"].map(|name| root.path().join(name));
+        for folder in [&dead, &living, &kept] {
+            fs::create_dir(folder).expect("mkdir");
+        }
+        let held = lock(&living).expect("opened").expect("free");
+        sweep(root.path());
+        assert_eq!([&dead, &living, &kept].map(|folder| folder.exists()), [false, true, true]);
+        drop(held);
+        sweep(root.path());
+        assert!(!living.exists());
     }
 
     #[test]
