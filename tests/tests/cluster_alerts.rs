@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use koney_tests::{
-    cluster::{DECOY, NODE, Node, Pod, deployment, policy, replica_set},
+    cluster::{DECOY, NODE, Node, Pod, deployment, policy, replica_set, selected},
     container::{Container, Setup, Spawn},
     stage::CAT,
 };
@@ -18,10 +18,6 @@ use serde_json::{Value, json};
 const CRD: &str = "research.dynatrace.com/v1alpha1";
 /// The agent gives up waiting to hear of a container after this time.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-fn selected() -> Value {
-    json!({ "selector": { "matchLabels": { "app": "web" } } })
-}
 
 async fn read(container: &Container) -> Result<()> {
     Spawn::program(["cat", DECOY]).inside(container).await?.exit().await.map(drop)

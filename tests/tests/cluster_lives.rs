@@ -5,14 +5,10 @@ use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use koney_tests::{
     agent::until,
-    cluster::{DECOY, Node, Pod},
+    cluster::{DECOY, Node, Pod, selected},
     container::{Container, Setup, Spawn, intruder},
 };
-use serde_json::{Value, json};
-
-fn selected() -> Value {
-    json!({ "selector": { "matchLabels": { "app": "web" } } })
-}
+use serde_json::Value;
 
 async fn read(container: &Container) -> Result<()> {
     Spawn::act(["read", DECOY]).inside(container).await?.end().await

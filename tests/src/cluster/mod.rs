@@ -23,7 +23,7 @@ use serde_json::Value;
 
 pub use api::ApiServer;
 pub use kubelet::KubeletServer;
-pub use node::{DECOY, Node};
+pub use node::{DECOY, Node, selected};
 pub use objects::{deployment, policy, replica_set, secret, sink};
 pub use pod::Pod;
 

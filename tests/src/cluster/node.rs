@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Cluster, Pod, policy};
@@ -14,6 +14,12 @@ use crate::{
 
 /// The decoy of the node's images.
 pub const DECOY: &str = "/run/secrets/koney/service_token";
+
+/// What selects the pods with the label `app` = `web` (`resources` of `match.any`).
+#[must_use]
+pub fn selected() -> Value {
+    json!({ "selector": { "matchLabels": { "app": "web" } } })
+}
 
 /// A node without an agent.
 pub struct Node {

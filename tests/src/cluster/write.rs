@@ -55,17 +55,10 @@ pub(super) fn answer(store: &Store, method: &Method, asked: &Asked, body: &[u8])
         }
         _ => return refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "not allowed"),
     };
-    store.apply(with_kind(written, asked));
-    let now = store.list(&Asked { name: None, ..asked.clone() }, None).0;
-    found(now.last().unwrap_or(&Value::Null))
-}
-
-/// Typed clients send no kind.
-fn with_kind(mut object: Value, asked: &Asked) -> Value {
-    if object["kind"].is_null() && asked.resource == "leases" {
-        object["kind"] = "Lease".into();
-    }
-    object
+    let name = written["metadata"]["name"].as_str().map(str::to_owned);
+    store.apply(written);
+    let now = store.list(&Asked { name, ..asked.clone() }, None).0;
+    found(now.first().unwrap_or(&Value::Null))
 }
 
 fn merge(into: &mut Value, from: &Value) {

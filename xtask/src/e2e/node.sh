@@ -169,14 +169,13 @@ AWS_EC2_METADATA_DISABLED=true kubelet --container-runtime=remote --container-ru
     --config="$STATE/kubelet.yaml" --kubeconfig="$PKI/kubelet.kubeconfig" --hostname-override=$NODE --node-ip=$NODE_IP \
     >"$LOG/kubelet.log" 2>&1 &
 KUBELET=$!
-echo $KUBELET >"$STATE/kubelet.pid"
 ready() { kubectl wait --for=condition=Ready node/$NODE --timeout=1s && kubectl get serviceaccount default; }
 await "the kubelet" $KUBELET ready
 untainted() { [ -z "$(kubectl get node $NODE -o jsonpath='{.spec.taints}')" ]; }
 await "the node" $KUBELET untainted
 say "the node is ready"
 
-E2E_NODE=$NODE E2E_NODE_IP=$NODE_IP E2E_STATE=$STATE "$@"
+"$@"
 STATUS=$?
 kubectl delete pods --all --all-namespaces --force --grace-period=0 --wait=false >/dev/null 2>&1
 exit $STATUS

@@ -56,7 +56,7 @@ pub(super) fn folder() -> Result<PathBuf> {
         return Ok(place);
     }
     setup::ensure(&Needs { packages: builders(), ..Needs::default() })?;
-    ui::step("setup: building the programs of a cluster takes about ten minutes, once");
+    ui::step("setup: building the programs of a cluster takes six minutes on two cores, once");
     let work = place.with_extension("build");
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;

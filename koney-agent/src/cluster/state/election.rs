@@ -7,7 +7,6 @@ use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v
 use kube::{Api, Client, Error, api::PostParams};
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::info;
 
 use super::leases::now;
 
@@ -24,26 +23,20 @@ pub(super) struct Election {
     owner: Option<OwnerReference>,
     /// What the Lease said last, and since when it has said so, by this agent's own clock.
     seen: Option<(Option<String>, Option<Timestamp>, Instant)>,
-    leads: bool,
 }
 
 impl Election {
     pub(super) fn new(client: Client, namespace: &str, own: String, owner: Option<OwnerReference>) -> Self {
-        Self { api: Api::namespaced(client, namespace), own, owner, seen: None, leads: false }
+        Self { api: Api::namespaced(client, namespace), own, owner, seen: None }
     }
 
     /// Renews the Lease, or takes it where nobody holds it; whether this agent leads now.
     pub(super) async fn stand(&mut self) -> Result<bool, Error> {
-        let leads = match self.attempt().await {
+        match self.attempt().await {
             // Another one was faster.
             Err(Error::Api(status)) if status.code == 409 => Ok(false),
             other => other,
-        };
-        let now = *leads.as_ref().unwrap_or(&false);
-        if now != std::mem::replace(&mut self.leads, now) {
-            info!(leads = now, "this agent sums up for all");
         }
-        leads
     }
 
     async fn attempt(&mut self) -> Result<bool, Error> {

@@ -75,10 +75,10 @@ impl Reporter {
 
     async fn sum_up(&mut self) -> Result<(), Error> {
         let leads = self.election.stand().await?;
-        if leads && !std::mem::replace(&mut self.led, leads) {
+        if leads != std::mem::replace(&mut self.led, leads) {
+            info!(leads, "this agent sums up for all");
             self.conditions.forget();
         }
-        self.led = leads;
         if leads {
             let (reports, silent) = self.leases.reports().await?;
             self.conditions.write(&reports, silent).await;

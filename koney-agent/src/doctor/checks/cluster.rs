@@ -3,7 +3,7 @@
 use super::super::{
     cluster::{Cluster, Definition, Right},
     facts::Facts,
-    finding::Finding,
+    finding::{Finding, cause_and_remedy},
 };
 
 /// What defines the resources.
@@ -13,7 +13,8 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     match &facts.cluster {
         None => Vec::new(),
         Some(Err(error)) => {
-            let (cause, remedy) = error.rsplit_once("; ").unwrap_or((error, "see that it is there, and reachable from here"));
+            let (cause, remedy) = cause_and_remedy(error);
+            let remedy = remedy.unwrap_or("see that it is there, and reachable from here");
             let cost = "what was known last is watched, and nothing else";
             vec![Finding::degraded("API server", cause).costs(cost).mended_by(remedy)]
         }

@@ -1,6 +1,9 @@
 //! The manifest folder, where one was named: what of it would be in force.
 
-use super::super::{facts::Facts, finding::Finding};
+use super::super::{
+    facts::Facts,
+    finding::{Finding, cause_and_remedy},
+};
 use crate::cluster::{Problem, ProblemSeverity, Snapshot};
 
 /// Problems that are told one by one.
@@ -11,7 +14,8 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         None => Vec::new(),
         Some(Ok(snapshot)) => of_snapshot(snapshot),
         Some(Err(error)) => {
-            let (cause, remedy) = error.rsplit_once("; ").unwrap_or((error, "name another folder"));
+            let (cause, remedy) = cause_and_remedy(error);
+            let remedy = remedy.unwrap_or("name another folder");
             vec![Finding::degraded("manifests", cause).costs("`run` does not start on it, nothing is watched").mended_by(remedy)]
         }
     }
