@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::{libtest, matrix::Part};
 use crate::{arch::Arch, cross, process, ui};
 
 /// Built programs of the default members.
@@ -31,6 +32,13 @@ impl Binaries {
             }
         }
         Ok(Self { tests, programs: programs(arch)? })
+    }
+
+    /// Those whose tests are of this part, with all programs.
+    pub(crate) fn part(&self, part: Part) -> Self {
+        let name = |test: &Path| test.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let tests = self.tests.iter().filter(|test| part.has(libtest::target(&name(test)))).cloned().collect();
+        Self { tests, programs: self.programs.clone() }
     }
 
     /// Whether a test program is one of the kernel tests.

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in every kernel of the matrix.
 
 mod binaries;
+mod docker;
 mod guest;
 mod host;
 mod libtest;
@@ -9,7 +10,11 @@ mod report;
 
 use anyhow::Result;
 
-use self::{binaries::Binaries, matrix::MATRIX, report::Report};
+use self::{
+    binaries::Binaries,
+    matrix::{MATRIX, Part},
+    report::Report,
+};
 pub(crate) use self::{
     binaries::{programs, tests},
     libtest::target,
@@ -31,7 +36,8 @@ const RUNTIME: (&str, &str) = ("crun", "crun");
 /// `cargo xtask test`.
 pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     let rows = rows(args)?;
-    let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut series: Vec<String> = rows.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+    series.sort_unstable();
     series.dedup();
     let arch = Arch::here()?;
     let runtime = Package(RUNTIME.0.to_owned(), RUNTIME.1.to_owned());
@@ -49,7 +55,7 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     }
     match binaries {
         Some(binaries) if kernel_tests && !binaries.tests.is_empty() => {
-            let run = |(series, variant): &(&str, Variant)| guest::run(&binaries, arch, series, *variant);
+            let run = |(series, variant, part): &(&str, Variant, Part)| guest::run(&binaries.part(*part), arch, series, *variant);
             for row in at_once::each(&rows, at_once::guests(), run) {
                 report.push(row);
             }
@@ -62,14 +68,14 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
 }
 
 /// The part of the matrix that was asked for.
-fn rows(args: &TestArgs) -> Result<Vec<(&'static str, Variant)>> {
+fn rows(args: &TestArgs) -> Result<Vec<(&'static str, Variant, Part)>> {
     if args.host_only {
         return Ok(Vec::new());
     }
-    if let Some(unknown) = args.kernels.iter().find(|name| !MATRIX.iter().any(|(series, _)| series == name)) {
+    if let Some(unknown) = args.kernels.iter().find(|name| !MATRIX.iter().any(|(series, _, _)| series == name)) {
         let known = kernels().join(", ");
         return Err(Exit::usage(format!("kernel {unknown:?} is not in the matrix, which has {known}")).into());
     }
     let wanted = |series: &str| args.kernels.is_empty() || args.kernels.iter().any(|name| name == series);
-    Ok(MATRIX.into_iter().filter(|(series, _)| wanted(series)).collect())
+    Ok(MATRIX.into_iter().filter(|(series, _, _)| wanted(series)).collect())
 }

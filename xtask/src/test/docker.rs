@@ -1,0 +1,40 @@
+//! Docker's engine for the guests: real, and never installed on this machine, where its package would start it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    arch::Arch,
+    setup::{PrivateApt, put_in_place},
+    ui,
+    vm::tools,
+    workspace,
+};
+
+/// The package.
+const PACKAGE: &str = "docker.io";
+/// What is taken of it and of what it depends on.
+const PROGRAMS: [&str; 6] = ["dockerd", "docker", "docker-init", "containerd", "containerd-shim-runc-v2", "runc"];
+/// What its engine asks for at its start, and cannot do without.
+const NETFILTER: &str = "iptables";
+/// Where the guest has them: not among its own programs, some of which are of another release.
+const FOLDER: &str = "/docker";
+
+/// Files for a guest: from here, to there. Fetches them the first time.
+pub(super) fn files(arch: Arch) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let root = workspace::cache()?.join(format!("tools/docker-{}", arch.debian()));
+    if !root.is_dir() {
+        ui::step("setup: fetch Docker's engine");
+        let draft = root.with_extension("draft");
+        PrivateApt::sources(arch)?.unpack_system(&[PACKAGE.to_owned()], &draft)?;
+        put_in_place(&draft, &root)?;
+    }
+    let mut files = Vec::new();
+    for name in PROGRAMS.iter().chain([&NETFILTER]) {
+        let tool = tools::of_system(&root, arch, name).context("Docker's package is not what it was")?;
+        files.push((tool.program, PathBuf::from(FOLDER).join(name)));
+        files.extend(tool.libraries);
+    }
+    Ok(files)
+}
