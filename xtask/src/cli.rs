@@ -183,12 +183,12 @@ pub(crate) struct ImageArgs {
 #[derive(Debug, Args)]
 pub(crate) struct E2eArgs {
     /// The cluster
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["local", "guest"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["local", "guest", "within"])]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// A real cluster of one node that is started for it, as root, on this machine's kernel
+    /// A real cluster of one node that is started for it, as root: the node on this machine's kernel
     #[arg(long, conflicts_with_all = ["kubeconfig", "image", "sink_address"])]
     pub(crate) local: bool,
-    /// The same in a virtual machine with this kernel series, whose kernel takes eBPF; nobody has seen it pass yet, it takes a fast machine
+    /// The same with the node in a virtual machine of this kernel series, whose kernel takes eBPF
     #[arg(long, value_name = "SERIES", num_args = 0..=1, default_missing_value = "6.12", conflicts_with_all = ["kubeconfig", "local", "image", "sink_address"])]
     pub(crate) guest: Option<String>,
     /// What is installed [default: deploy/install.yaml; here, where the kernel refuses eBPF, deploy/install-fanotify.yaml]
@@ -200,6 +200,12 @@ pub(crate) struct E2eArgs {
     /// Address of this machine that the cluster's pods can reach
     #[arg(long, value_name = "IP")]
     pub(crate) sink_address: Option<String>,
+    /// Restarts the node that the workloads are on, and returns once it has gone down; without it that step is skipped
+    #[arg(long, value_name = "COMMAND", requires = "kubeconfig")]
+    pub(crate) restart_node: Option<String>,
+    /// What this program tells itself
+    #[arg(long, hide = true)]
+    pub(crate) within: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
