@@ -34,6 +34,7 @@ if [ -e /sys/class/net/eth0 ]; then
         mkdir -p /sys/fs/cgroup/init
         for pid in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$pid" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
     fi
+    [ -e /etc/resolv.conf ] || : >/etc/resolv.conf
     ip addr add "$NODE_IP/24" dev eth0
     ip link set eth0 up
     ip route add default via "$API_IP"

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{images, servers, status, within};
-use crate::{arch::Arch, cli::E2eArgs, setup, ui, workspace};
+use crate::{arch::Arch, cli::E2eArgs, process, setup, ui, workspace};
 
 /// What its first process does.
 const CONTROL: &str = include_str!("control.sh");
@@ -72,7 +72,7 @@ impl Stage {
         // A copy: cargo may have put a new one into this program's place meanwhile.
         let this = self.state.join("xtask");
         fs::copy("/proc/self/exe", &this).context("cannot copy this program")?;
-        let mut walls = Command::new("unshare");
+        let mut walls = process::mortal("unshare");
         walls.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "bash"]);
         walls.arg(self.state.join("control.sh")).arg(&self.state).arg(&self.servers).args([node, api, "--"]);
         walls.arg(this).args(["e2e", "--within"]).arg(&written);

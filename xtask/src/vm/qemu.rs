@@ -62,15 +62,7 @@ fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
 
 fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
     let machine = Machine::of(spec.arch);
-    let mut command = match process::find("setpriv") {
-        // A guest must not outlive an xtask that is killed.
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL", machine.qemu]);
-            command
-        }
-        None => Command::new(machine.qemu),
-    };
+    let mut command = process::mortal(machine.qemu);
     let mut words = format!("console={} panic=-1 quiet loglevel=4", machine.console);
     for more in [spec.variant.cmdline(), &spec.cmdline] {
         if !more.is_empty() {
