@@ -6,6 +6,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser as _, error::ErrorKind};
 use koney_agent::{
+    admin::AskError,
     doctor::{self, Verdict},
     kernel::{Choice, Detector, KernelError, Options, fanotify, pins},
     pipeline::{self, RunError},
@@ -17,6 +18,8 @@ use cli::{Cli, Command, Detach, Doctor, Output};
 
 /// `doctor`: usable, and something is lost.
 const DEGRADED: u8 = 1;
+/// `sink test`, `deadletter`: the receiver did not take it, or there was nothing to do it to.
+const NOTHING_DONE: u8 = 1;
 /// Exit codes of `sysexits.h`.
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
             Command::Probe(attach) => code_of(&probe(attach.options())),
             Command::Doctor(doctor) => diagnose(doctor).await,
             Command::Detach(detach) => remove(&detach),
+            Command::Sink(sink) => operate(sink.run().await),
+            Command::Deadletter(letters) => operate(letters.run().await),
         }
     });
     // A thread that hangs in a dead file system must not keep the agent from ending.
@@ -81,6 +86,23 @@ fn remove(detach: &Detach) -> u8 {
         }
     }
     0
+}
+
+/// What the agent of this node has answered.
+fn operate(answer: Result<bool, AskError>) -> u8 {
+    match answer {
+        Ok(true) => 0,
+        Ok(false) => NOTHING_DONE,
+        Err(failure) => {
+            error!("{failure}");
+            match failure {
+                AskError::Absent { .. } => UNAVAILABLE,
+                AskError::Permission { .. } => NO_PERMISSION,
+                AskError::Unreadable(_) => SOFTWARE,
+                AskError::Refused(_) => NOTHING_DONE,
+            }
+        }
+    }
 }
 
 /// Looks at everything and stays nowhere.

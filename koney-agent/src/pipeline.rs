@@ -41,6 +41,7 @@ use crate::{
         pods::{PodOptions, SourceError},
         state::{NodeReport, Reporter},
     },
+    journal::{Journal, Left},
     kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
@@ -71,6 +72,8 @@ pub struct Config {
     pub kernel: Options,
     /// Folder on a BPF file system below which the programs are pinned to outlive the agent; `None` to have them end with it.
     pub pins: Option<PathBuf>,
+    /// The agent's own folder: alerts that wait, what the cluster said last, its socket. `None` to keep nothing.
+    pub state: Option<PathBuf>,
     /// Where health and metrics can be had; `None` for nowhere.
     pub admin: Option<SocketAddr>,
 }
@@ -91,8 +94,6 @@ pub struct ClusterOptions {
     pub kubeconfig: Option<PathBuf>,
     /// How pods are found.
     pub pods: PodOptions,
-    /// The folder in which what the cluster said last is kept.
-    pub state: Option<PathBuf>,
     /// The DaemonSet that the agent is one of: when that is gone, nothing is left on the node.
     pub daemonset: Option<String>,
 }
@@ -226,11 +227,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let host = Host::read(config.node_name);
     let refresh = Arc::new(Notify::new());
     let readers = Readers::new(config.readers, matches!(config.source, Source::Cluster(_)));
-    let (state, daemonset) = match &config.source {
-        Source::Cluster(options) => (options.state.clone(), options.daemonset.clone()),
-        Source::Manifests(_) => (None, None),
+    let daemonset = match &config.source {
+        Source::Cluster(options) => options.daemonset.clone(),
+        Source::Manifests(_) => None,
     };
-    let sources = Sources::open(config.source, &config.namespace, &host.name, &refresh).await?;
+    let sources = Sources::open(config.source, &config.namespace, &host.name, config.state.as_deref(), &refresh).await?;
     let sinks = SinkSet::new(Settings::default());
     sinks.add_builtin("stdout", Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
     let shared = Arc::new(Shared {
@@ -264,7 +265,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let farewell = match (&client, daemonset) {
         (Some(client), Some(name)) => {
             let daemonset = OwnDaemonSet::look_up(client.clone(), &config.namespace, name).await;
-            Some(Farewell { daemonset, pins: config.pins.clone(), state })
+            Some(Farewell { daemonset, pins: config.pins.clone(), state: config.state.clone() })
         }
         _ => None,
     };
@@ -274,9 +275,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let reporter = Reporter::new(&client, &config.namespace, &shared.host.name, owner, Box::new(move || known.report()));
         tasks.spawn("report", reporter.run());
     }
+    let journal = match &config.state {
+        Some(state) => Journal::open(state, &shared.host.boot_id),
+        None => <_>::default(),
+    };
     let inputs = sources.spawn(&mut tasks);
     tasks.spawn("control", control::run(Arc::clone(&shared), inputs, pool));
-    let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, readers, config.kernel.attach, stopped));
+    let records =
+        tasks.spawn("record", detect(Arc::clone(&shared), detection, (readers, journal), config.kernel.attach, stopped));
 
     let ended = tokio::select! {
         () = stop.recv() => None,
@@ -299,15 +305,21 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 }
 
 /// The only place where it matters which detector it is.
-async fn detect(shared: Arc<Shared>, detection: Detection, readers: Readers, attach: Choice, stopped: channel::Receiver<bool>) {
+async fn detect(
+    shared: Arc<Shared>,
+    detection: Detection,
+    (readers, journal): (Readers, (Journal, Left)),
+    attach: Choice,
+    stopped: channel::Receiver<bool>,
+) {
     match detection {
         Detection::Ebpf(both) => {
             let (detector, rings) = *both;
-            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name(), readers);
+            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name(), readers, journal);
             records::run(shared, stream, detector, rings, attach, stopped).await;
         }
         Detection::Fanotify(detector) => {
-            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME, readers);
+            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME, readers, journal);
             events::run(shared, stream, *detector, stopped).await;
         }
     }

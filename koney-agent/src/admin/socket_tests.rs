@@ -1,0 +1,94 @@
+//! Both ends of the socket, with an operator that keeps one dead letter.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+
+use super::{
+    ask::{Agent, AskError},
+    operator::{Answering, DeadLetter, Operator, Refused, Tested, Which},
+    socket,
+};
+
+#[derive(Default)]
+struct Double {
+    asked: Mutex<Vec<String>>,
+}
+
+impl Double {
+    fn note(&self, what: String) {
+        self.asked.lock().expect("no test panics with it").push(what);
+    }
+}
+
+impl Operator for Double {
+    fn dead_letters(&self, sink: Option<&str>) -> Result<Vec<DeadLetter>, Refused> {
+        match sink {
+            Some("absent") => Err(Refused::new("there is no sink absent; the sinks are prod")),
+            _ => Ok(vec![letter()]),
+        }
+    }
+
+    fn retry(&self, which: &Which) -> Result<usize, Refused> {
+        self.note(format!("retry {which:?}"));
+        Ok(which.ids.len())
+    }
+
+    fn drop_dead(&self, which: &Which) -> Result<usize, Refused> {
+        self.note(format!("drop {which:?}"));
+        Ok(7)
+    }
+
+    fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested> {
+        Box::pin(async move { Ok(Tested { delivered: true, id: "AB".to_owned(), answer: format!("{sink} says 202 Accepted") }) })
+    }
+}
+
+fn letter() -> DeadLetter {
+    let (sink, id, reason, body) = ("prod", "AB", "400 Bad Request", "{\"x\":\"\u{1b}\"}");
+    let [sink, id, reason, body] = [sink, id, reason, body].map(str::to_owned);
+    DeadLetter { sink, id, time: Timestamp::UNIX_EPOCH, given_up: Timestamp::UNIX_EPOCH, reason, body }
+}
+
+#[tokio::test]
+async fn root_asks_and_the_agent_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let agent = Agent::of(&state);
+    assert!(matches!(agent.dead_letters(None).await, Err(AskError::Absent { .. })), "nobody is there yet");
+
+    let double = Arc::new(Double::default());
+    let server = tokio::spawn(socket::serve(socket::path(&state), Arc::<Double>::clone(&double)));
+    while !socket::path(&state).exists() {
+        tokio::task::yield_now().await;
+    }
+    let letters = loop {
+        match agent.dead_letters(None).await {
+            Err(AskError::Absent { .. }) => tokio::task::yield_now().await,
+            answer => break answer.expect("an answer"),
+        }
+    };
+    assert_eq!(letters, [letter()]);
+    for (path, mode) in [(state.clone(), 0o700), (socket::path(&state), 0o600)] {
+        assert_eq!(path.metadata().expect("it is there").permissions().mode() & 0o777, mode);
+    }
+    let error = agent.dead_letters(Some("absent")).await.expect_err("there is no such sink");
+    assert_eq!(error.to_string(), "there is no sink absent; the sinks are prod");
+    let which = Which { sink: Some("prod".to_owned()), ids: vec!["AB".to_owned(), "CD".to_owned()] };
+    assert_eq!(agent.retry(&which).await.expect("done"), 2);
+    assert_eq!(agent.drop_dead(&Which::default()).await.expect("done"), 7);
+    assert_eq!(agent.test("prod").await.expect("tested").answer, "prod says 202 Accepted");
+    let asked = double.asked.lock().expect("nobody panicked").clone();
+    assert_eq!(asked, [format!("retry {which:?}"), format!("drop {:?}", Which::default())]);
+    server.abort();
+
+    // The next agent takes its place.
+    let next = tokio::spawn(socket::serve(socket::path(&state), double));
+    while agent.dead_letters(None).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    next.abort();
+}
