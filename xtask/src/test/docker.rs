@@ -16,8 +16,6 @@ use crate::{
 const PACKAGE: &str = "docker.io";
 /// What is taken of it and of what it depends on.
 const PROGRAMS: [&str; 6] = ["dockerd", "docker", "docker-init", "containerd", "containerd-shim-runc-v2", "runc"];
-/// What its engine asks for at its start, and cannot do without.
-const NETFILTER: &str = "iptables";
 /// Where the guest has them: not among its own programs, some of which are of another release.
 const FOLDER: &str = "/docker";
 
@@ -31,7 +29,7 @@ pub(super) fn files(arch: Arch) -> Result<Vec<(PathBuf, PathBuf)>> {
         put_in_place(&draft, &root)?;
     }
     let mut files = Vec::new();
-    for name in PROGRAMS.iter().chain([&NETFILTER]) {
+    for name in PROGRAMS {
         let tool = tools::of_system(&root, arch, name).context("Docker's package is not what it was")?;
         files.push((tool.program, PathBuf::from(FOLDER).join(name)));
         files.extend(tool.libraries);
