@@ -1,6 +1,6 @@
 //! Docker's engine for the guests: real, and never installed on this machine, where its package would start it.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -34,5 +34,10 @@ pub(super) fn files(arch: Arch) -> Result<Vec<(PathBuf, PathBuf)>> {
         files.push((tool.program, PathBuf::from(FOLDER).join(name)));
         files.extend(tool.libraries);
     }
-    Ok(files)
+    // A library's name is a link to the file of its version.
+    let real = |(source, place): (PathBuf, PathBuf)| {
+        let file = fs::canonicalize(&source).with_context(|| format!("cannot find {}", source.display()))?;
+        Ok((file, place))
+    };
+    files.into_iter().map(real).collect()
 }
