@@ -158,6 +158,9 @@ pub(crate) struct TestArgs {
     /// Only these kernel series of the matrix
     #[arg(long, value_name = "SERIES", value_delimiter = ',', conflicts_with = "host_only")]
     pub(crate) kernels: Vec<String>,
+    /// Only these of the kernel tests' programs, and nothing on this machine
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "host_only")]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Debug, Args)]

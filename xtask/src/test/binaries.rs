@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::{libtest, matrix::Part};
-use crate::{arch::Arch, cross, process, ui};
+use crate::{arch::Arch, cross, exit::Exit, process, ui};
 
 /// Built programs of the default members.
 #[derive(Debug)]
@@ -32,6 +32,17 @@ impl Binaries {
             }
         }
         Ok(Self { tests, programs: programs(arch)? })
+    }
+
+    /// Only these of the tests; all if none is named.
+    pub(crate) fn only(mut self, names: &[String]) -> Result<Self> {
+        let target = |test: &PathBuf| libtest::target(&test.file_name().unwrap_or_default().to_string_lossy()).to_owned();
+        if let Some(unknown) = names.iter().find(|name| !self.tests.iter().any(|test| target(test) == **name)) {
+            let known: Vec<_> = self.tests.iter().map(target).collect();
+            return Err(Exit::usage(format!("{unknown:?} is no program of kernel tests; they are {}", known.join(", "))).into());
+        }
+        self.tests.retain(|test| names.is_empty() || names.contains(&target(test)));
+        Ok(self)
     }
 
     /// Those whose tests are of this part, with all programs.
