@@ -232,7 +232,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     };
     let sources = Sources::open(config.source, &config.namespace, &host.name, &refresh).await?;
     let sinks = SinkSet::new(Settings::default());
-    sinks.add_builtin("stdout", Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
+    sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
     let shared = Arc::new(Shared {
         table: Mutex::default(),
         look: Notify::new(),

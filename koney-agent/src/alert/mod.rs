@@ -6,6 +6,7 @@ pub mod line;
 pub mod model;
 mod parts;
 pub mod sentence;
+mod severity;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -13,3 +14,4 @@ pub(crate) mod samples;
 pub use build::{gap, of_hit, repeats};
 pub use model::{Accessor, Alert, AlertId, Container, Gap, GapCause, Owner, Process, Repeated, Trap};
 pub use parts::whole_seconds;
+pub use severity::{Severity, UnknownSeverity};

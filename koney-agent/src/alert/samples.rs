@@ -2,6 +2,7 @@
 
 use super::{Alert, AlertId, Container, Owner, Process, Trap};
 use crate::event::{Check, Operation};
+use crate::sink::{Letter, Render};
 
 /// The access that the specification of the Dynatrace event shows.
 pub(crate) fn in_pod() -> Alert {
@@ -59,4 +60,9 @@ pub(crate) fn with_arguments(arguments: &str) -> Alert {
         process.arguments = Some(arguments.to_owned());
     }
     alert
+}
+
+/// The alert as a sink keeps it.
+pub(crate) fn letter(render: &dyn Render, alert: &Alert) -> Letter {
+    Letter { id: alert.id.clone(), time: alert.time, body: render.render(alert) }
 }

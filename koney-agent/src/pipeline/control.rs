@@ -11,9 +11,10 @@ use tracing::{error, info};
 use super::{Shared, containers::Containers};
 use crate::{
     admin::Step,
+    alert,
     cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
-    sink::{ConfigError, SinkConfig, SinkId, Target, dynatrace},
+    sink::{ConfigError, Filter, SinkConfig, SinkId, Target, dynatrace},
     trap::{Place, Wanted},
 };
 
@@ -203,8 +204,15 @@ fn wanted(policy: &Policy) -> impl Iterator<Item = Wanted> + '_ {
 
 fn sink(sink: &Sink) -> SinkConfig {
     let id = SinkId::new(&sink.namespace, &sink.name);
+    let severity = sink.spec.dynatrace.as_ref().map(|spec| severity(spec.severity)).unwrap_or_default();
     let target = target(&id, sink);
-    SinkConfig { id, target }
+    SinkConfig {
+        id,
+        filter: Filter { severity, ..Filter::default() },
+        render: Arc::new(dynatrace::Finding { severity }),
+        heartbeat: None,
+        target,
+    }
 }
 
 fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
@@ -213,16 +221,15 @@ fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
         SecretState::Found(secret) => secret,
         SecretState::Missing(name) => return Err(ConfigError::SecretMissing { sink: id.clone(), secret: name.clone() }),
     };
-    let resource =
-        dynatrace::Resource { sink: id, secret: &secret.name, severity: severity(spec.severity), allow_http: spec.allow_http };
+    let resource = dynatrace::Resource { sink: id, secret: &secret.name, allow_http: spec.allow_http };
     dynatrace::Config::new(resource, |key| secret.get(key).map(secrecy::ExposeSecret::expose_secret)).map(Target::Dynatrace)
 }
 
-const fn severity(severity: Severity) -> dynatrace::Severity {
+const fn severity(severity: Severity) -> alert::Severity {
     match severity {
-        Severity::Critical => dynatrace::Severity::Critical,
-        Severity::High => dynatrace::Severity::High,
-        Severity::Medium => dynatrace::Severity::Medium,
-        Severity::Low => dynatrace::Severity::Low,
+        Severity::Critical => alert::Severity::Critical,
+        Severity::High => alert::Severity::High,
+        Severity::Medium => alert::Severity::Medium,
+        Severity::Low => alert::Severity::Low,
     }
 }

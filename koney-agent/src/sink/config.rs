@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Transport, dynatrace};
+use super::{Filter, Render, Transport, dynatrace};
 
 /// Names one sink: namespace and name of its resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,10 +16,15 @@ pub struct SinkId {
 }
 
 /// One sink as it is wanted now.
-#[derive(Debug)]
 pub struct SinkConfig {
     /// Which sink.
     pub id: SinkId,
+    /// Which alerts it takes, also while nothing can be sent.
+    pub filter: Filter,
+    /// How they are written, also while nothing can be sent.
+    pub render: Arc<dyn Render>,
+    /// Between two messages that say no more than that this agent lives; none unless asked for.
+    pub heartbeat: Option<Duration>,
     /// Where its alerts go, or why that is not known. A sink with an error exists and keeps its alerts.
     pub target: Result<Target, ConfigError>,
 }
@@ -73,6 +79,19 @@ pub enum ConfigError {
         /// What is wrong and how to mend it.
         problem: String,
     },
+}
+
+impl fmt::Debug for SinkConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, filter, render: _, heartbeat, target } = self;
+        formatter
+            .debug_struct("SinkConfig")
+            .field("id", id)
+            .field("filter", filter)
+            .field("heartbeat", heartbeat)
+            .field("target", target)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Target {

@@ -6,9 +6,11 @@
 mod backoff;
 mod config;
 pub mod dynatrace;
+mod filter;
 mod health;
 mod outcome;
 mod queue;
+mod render;
 mod set;
 pub mod stdout;
 mod task;
@@ -23,11 +25,13 @@ mod set_tests;
 
 pub use backoff::{Schedule, Schedules};
 pub use config::{ConfigError, SinkConfig, SinkId, Target};
+pub use filter::Filter;
 pub use health::Health;
 pub use outcome::{Action, Form};
 pub use queue::{CAPACITY, Overflow, Queue};
+pub use render::Render;
 pub use set::{Leftover, Settings, SinkSet};
-pub use transport::{Attempt, Transport};
+pub use transport::{Answer, Attempt, BatchLimits, Letter, Transport};
 
 /// Makes ring the cryptography of every TLS connection of this process. Calling it again changes nothing.
 pub fn install_crypto_provider() {

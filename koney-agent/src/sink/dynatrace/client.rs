@@ -8,11 +8,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, tls};
 use tokio::sync::OnceCell;
 
-use super::event::Event;
-use super::response::Answer;
-use super::{Config, failure};
-use crate::alert::Alert;
-use crate::sink::{Action, Attempt, Form, Transport, install_crypto_provider};
+use super::{Config, failure, late, response};
+use crate::sink::{Action, Attempt, BatchLimits, Form, Letter, Transport, install_crypto_provider};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,18 +32,17 @@ impl Client {
         Self { config, http: OnceCell::new() }
     }
 
-    /// Tries once to deliver the alert.
-    pub async fn send(&self, alert: &Alert, form: Form) -> Action {
+    /// Tries once to deliver the letters.
+    pub async fn send(&self, batch: &[Letter], form: Form) -> Action {
         let action = match self.http.get_or_try_init(|| async { self.build() }).await {
-            Ok(http) => self.post(http, alert, form).await,
+            Ok(http) => self.post(http, batch, form).await.of_batch(batch.len()),
             Err(error) => Action::SlowRetry { reason: failure::client_error(error) },
         };
         self.redact(action)
     }
 
-    async fn post(&self, http: &reqwest::Client, alert: &Alert, form: Form) -> Action {
-        let event = Event::new(alert, self.config.severity, form, Timestamp::now());
-        let body = serde_json::to_vec(&event).expect("an event is text and numbers under text keys");
+    async fn post(&self, http: &reqwest::Client, batch: &[Letter], form: Form) -> Action {
+        let body = body(batch, form, Timestamp::now());
         let request = http
             .post(self.config.url.endpoint().clone())
             .header(AUTHORIZATION, self.config.token.header())
@@ -55,7 +51,7 @@ impl Client {
         match request.send().await {
             Ok(mut response) => {
                 let body = beginning(&mut response).await;
-                let answer = Answer { status: response.status(), headers: response.headers(), body: &body };
+                let answer = response::Answer { status: response.status(), headers: response.headers(), body: &body };
                 answer.action(form, SystemTime::now())
             }
             Err(error) => failure::action(error, &self.config.url),
@@ -83,24 +79,31 @@ impl Client {
 
     /// A receiver may answer with what it was sent. Cut only afterwards: half a token would not be found.
     fn redact(&self, mut action: Action) -> Action {
-        match &mut action {
-            Action::Retry { reason, .. }
-            | Action::SlowRetry { reason }
-            | Action::Shorten { reason }
-            | Action::Reject { reason } => {
-                *reason = self.config.token.redact(reason);
-                reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
-            }
-            Action::Delivered { .. } | Action::Gone { .. } => {}
+        if let Some(text) = action.text_mut() {
+            *text = self.config.token.redact(text);
+            text.truncate(text.floor_char_boundary(LONGEST_REASON));
         }
         action
     }
 }
 
 impl Transport for Client {
-    fn attempt<'a>(&'a self, alert: &'a Alert, form: Form) -> Attempt<'a> {
-        Box::pin(self.send(alert, form))
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::USUAL
     }
+
+    fn attempt<'a>(&'a self, batch: &'a [Letter], form: Form) -> Attempt<'a> {
+        Box::pin(async move { self.send(batch, form).await.into() })
+    }
+}
+
+/// One event is an object, as specified; several are an array of such objects.
+fn body(batch: &[Letter], form: Form, now: Timestamp) -> Vec<u8> {
+    if let [letter] = batch {
+        return late::event(letter, form, now);
+    }
+    let events: Vec<_> = batch.iter().map(|letter| late::event(letter, form, now)).collect();
+    [b"[".as_slice(), &events.join(&b','), b"]"].concat()
 }
 
 /// Reads what the log needs; a body that breaks off does not matter. The documented answer has none, and whatever is sent with it

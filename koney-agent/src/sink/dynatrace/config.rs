@@ -7,7 +7,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::{ApiUrl, Severity, Token};
+use super::{ApiUrl, Token};
 use crate::sink::{ConfigError, SinkId};
 
 /// Key of the Secret that holds the base address.
@@ -24,8 +24,6 @@ pub struct Resource<'a> {
     pub sink: &'a SinkId,
     /// Name of its Secret.
     pub secret: &'a str,
-    /// Severity of its findings.
-    pub severity: Severity,
     /// Plain http is allowed.
     pub allow_http: bool,
 }
@@ -35,7 +33,6 @@ pub struct Resource<'a> {
 pub struct Config {
     pub(super) url: ApiUrl,
     pub(super) token: Token,
-    pub(super) severity: Severity,
     /// DER, checked.
     ca_bundle: Vec<CertificateDer<'static>>,
 }
@@ -57,7 +54,7 @@ impl Config {
             Some(pem) if !pem.trim_ascii().is_empty() => certificates(pem).map_err(|problem| invalid(KEY_CA_BUNDLE, problem))?,
             _ => Vec::new(),
         };
-        Ok(Self { url, token, severity: resource.severity, ca_bundle })
+        Ok(Self { url, token, ca_bundle })
     }
 
     pub(super) fn root_certificates(&self) -> Vec<Certificate> {
@@ -70,7 +67,6 @@ impl fmt::Debug for Config {
         formatter
             .debug_struct("Dynatrace")
             .field("endpoint", &self.url.endpoint().as_str())
-            .field("severity", &self.severity)
             .field("ca_certificates", &self.ca_bundle.len())
             .finish_non_exhaustive()
     }
@@ -114,7 +110,7 @@ mod tests {
     fn build(values: &[(&'static str, &'static str)], allow_http: bool) -> Result<Config, String> {
         let sink = SinkId::new("koney-system", "prod");
         let values: BTreeMap<_, _> = values.iter().copied().collect();
-        let resource = Resource { sink: &sink, secret: "tenant", severity: Severity::High, allow_http };
+        let resource = Resource { sink: &sink, secret: "tenant", allow_http };
         Config::new(resource, |key| values.get(key).map(|value| value.as_bytes())).map_err(|error| error.to_string())
     }
 

@@ -3,28 +3,28 @@
 //! The specified keys come first and in the specified order, koney's own follow. Absent values are left out, never null. Of the
 //! values only risk score, pid and uid are numbers.
 
-use jiff::{SignedDuration, Timestamp};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use super::Severity;
 use crate::alert::sentence::sentence;
-use crate::alert::{Accessor, Alert, Container, Owner, Process, Trap, whole_seconds};
-use crate::sink::Form;
+use crate::alert::{Accessor, Alert, Container, Owner, Process, Severity, Trap};
+use crate::sink::Render;
 
 /// Bytes of one value. Dynatrace publishes no limit for security events; its sibling APIs take this much.
 const LONGEST_VALUE: usize = 4096;
-/// Bytes of one value after the receiver called the event too large.
-const LONGEST_VALUE_IN_SHORT: usize = 256;
-/// Events older than a day are dropped after a 202; an hour is left for clocks and queues on the way.
-const WINDOW: SignedDuration = SignedDuration::from_hours(23);
 /// What the kernel stores as login user of a process that nobody logged in for.
 const NO_LOGIN: u32 = u32::MAX;
 
+/// Writes alerts as findings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finding {
+    /// Severity of alerts whose policy names none.
+    pub severity: Severity,
+}
+
 /// The keys and values in the order in which they are sent.
 #[derive(Debug)]
-pub(super) struct Event {
+struct Event {
     fields: Vec<(&'static str, Value)>,
-    longest_value: usize,
 }
 
 #[derive(Debug)]
@@ -34,16 +34,16 @@ enum Value {
     Decimal(f64),
 }
 
+impl Render for Finding {
+    fn render(&self, alert: &Alert) -> Vec<u8> {
+        serde_json::to_vec(&Event::new(alert, self.severity)).expect("an event is text and numbers under text keys")
+    }
+}
+
 impl Event {
-    pub(super) fn new(alert: &Alert, severity: Severity, form: Form, now: Timestamp) -> Self {
-        let longest_value = match form {
-            Form::Full => LONGEST_VALUE,
-            Form::Short => LONGEST_VALUE_IN_SHORT,
-        };
-        let mut event = Self { fields: Vec::with_capacity(64), longest_value };
-        let age = now.duration_since(alert.time);
-        let late = age > WINDOW;
-        event.text("timestamp", if late { whole_seconds(now) } else { alert.time_in_seconds() });
+    fn new(alert: &Alert, severity: Severity) -> Self {
+        let mut event = Self { fields: Vec::with_capacity(64) };
+        event.text("timestamp", alert.time_in_seconds());
         event.trap(alert);
         event.finding(alert, severity);
         event.place(alert);
@@ -52,9 +52,6 @@ impl Event {
         }
         event.object(alert);
         event.extras(alert);
-        if late {
-            event.text("koney.delivery.delayed_seconds", age.as_secs().to_string());
-        }
         event
     }
 
@@ -189,7 +186,7 @@ impl Event {
 
     fn text(&mut self, key: &'static str, value: impl Into<String>) {
         let mut value = value.into();
-        value.truncate(value.floor_char_boundary(self.longest_value));
+        value.truncate(value.floor_char_boundary(LONGEST_VALUE));
         if !value.is_empty() {
             self.fields.push((key, Value::Text(value)));
         }

@@ -4,11 +4,7 @@ use super::*;
 use crate::alert::samples;
 
 fn rendered(alert: &Alert) -> String {
-    rendered_at(alert, Form::Full, alert.time)
-}
-
-fn rendered_at(alert: &Alert, form: Form, now: Timestamp) -> String {
-    serde_json::to_string(&Event::new(alert, Severity::High, form, now)).expect("an event is valid JSON")
+    String::from_utf8(Finding::default().render(alert)).expect("JSON is UTF-8")
 }
 
 fn value_of(alert: &Alert) -> serde_json::Value {
@@ -154,7 +150,7 @@ fn severities_have_their_scores() {
     ] {
         assert_eq!(level.parse(), Ok(severity));
         let alert = samples::in_pod();
-        let event = serde_json::to_string(&Event::new(&alert, severity, Form::Full, alert.time)).expect("valid JSON");
+        let event = String::from_utf8(Finding { severity }.render(&alert)).expect("JSON is UTF-8");
         let expected =
             format!(r#""finding.severity":"{level}","dt.security.risk.level":"{level}","dt.security.risk.score":{score},"#);
         assert!(event.contains(&expected), "{event}");
@@ -171,23 +167,8 @@ fn what_the_attacker_writes_stays_text() {
 
 #[test]
 fn values_are_cut_between_characters() {
-    let alert = samples::with_arguments(&format!("x{}", "\u{e9}".repeat(70_000)));
-    for (form, longest) in [(Form::Full, 4095), (Form::Short, 255)] {
-        let event: serde_json::Value = serde_json::from_str(&rendered_at(&alert, form, alert.time)).expect("valid JSON");
-        assert_eq!(event["process.executable.arguments"].as_str().map(str::len), Some(longest));
-    }
-}
-
-#[test]
-fn after_the_window_the_time_of_sending_is_sent() {
-    let alert = samples::in_pod();
-    let in_time = alert.time + SignedDuration::from_hours(23);
-    assert_eq!(rendered_at(&alert, Form::Full, in_time), rendered(&alert));
-    let late = rendered_at(&alert, Form::Full, in_time + SignedDuration::from_secs(1));
-    assert!(late.starts_with(r#"{"timestamp":"2025-07-19T18:39:12Z","#), "{late}");
-    assert!(late.ends_with(r#","koney.delivery.delayed_seconds":"82801"}"#), "{late}");
-    assert!(late.contains(r#""finding.time.created":"2025-07-18T19:39:11Z""#));
-    assert!(late.contains(r#""event.start":"2025-07-18T19:39:11.987654321Z""#));
+    let event = value_of(&samples::with_arguments(&format!("x{}", "\u{e9}".repeat(70_000))));
+    assert_eq!(event["process.executable.arguments"].as_str().map(str::len), Some(4095));
 }
 
 #[test]

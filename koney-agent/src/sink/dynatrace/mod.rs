@@ -4,8 +4,8 @@ mod client;
 mod config;
 mod event;
 mod failure;
+mod late;
 mod response;
-mod severity;
 mod token;
 mod url;
 
@@ -16,6 +16,6 @@ mod tls_tests;
 
 pub use client::Client;
 pub use config::{Config, KEY_API_TOKEN, KEY_API_URL, KEY_CA_BUNDLE, Resource};
-pub use severity::Severity;
+pub use event::Finding;
 pub use token::Token;
 pub use url::ApiUrl;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::client_tests::client;
+use super::client_tests::{client, letters};
 use crate::alert::samples;
 use crate::sink::{Action, Form, alone, install_crypto_provider};
 
@@ -46,7 +46,7 @@ async fn server(name: &str) -> (String, String) {
 }
 
 async fn send(url: &str, ca_bundle: &str) -> Action {
-    client(url, TOKEN, ca_bundle).send(&samples::in_pod(), Form::Full).await
+    client(url, TOKEN, ca_bundle).send(&letters(&samples::in_pod()), Form::Full).await
 }
 
 #[tokio::test]
