@@ -50,6 +50,9 @@ pub struct DynatraceSpec {
     /// Send the token over plain HTTP; for tests only.
     #[serde(default)]
     pub allow_http: bool,
+    /// Send to addresses of the node itself: loopback and link-local ones.
+    #[serde(default)]
+    pub allow_local: bool,
 }
 
 /// How bad an alert is to the one who receives it.

@@ -14,7 +14,7 @@ use crate::{
     alert,
     cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
-    sink::{ConfigError, Filter, SinkConfig, SinkId, Target, dynatrace},
+    sink::{ConfigError, Filter, SinkConfig, SinkId, Target, credentials::Values, dynatrace, http::Options},
     trap::{Place, Wanted},
 };
 
@@ -221,8 +221,10 @@ fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
         SecretState::Found(secret) => secret,
         SecretState::Missing(name) => return Err(ConfigError::SecretMissing { sink: id.clone(), secret: name.clone() }),
     };
-    let resource = dynatrace::Resource { sink: id, secret: &secret.name, allow_http: spec.allow_http };
-    dynatrace::Config::new(resource, |key| secret.get(key).map(secrecy::ExposeSecret::expose_secret)).map(Target::Dynatrace)
+    let value = |key: &str| secret.get(key).map(secrecy::ExposeSecret::expose_secret);
+    let values = Values { sink: id, secret: &secret.name, value: &value };
+    let options = Options { allow_http: spec.allow_http, allow_local: spec.allow_local };
+    dynatrace::Config::new(&values, options).map(Target::Dynatrace)
 }
 
 const fn severity(severity: Severity) -> alert::Severity {

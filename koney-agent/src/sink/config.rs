@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::http::Courier;
 use super::{Filter, Render, Transport, dynatrace};
 
 /// Names one sink: namespace and name of its resource.
@@ -97,7 +98,7 @@ impl fmt::Debug for SinkConfig {
 impl Target {
     pub(super) fn transport(&self) -> Arc<dyn Transport> {
         match self {
-            Self::Dynatrace(config) => Arc::new(dynatrace::Client::new(config.clone())),
+            Self::Dynatrace(config) => Arc::new(Courier::new(config.clone())),
         }
     }
 }

@@ -5,9 +5,11 @@
 
 mod backoff;
 mod config;
+pub mod credentials;
 pub mod dynatrace;
 mod filter;
 mod health;
+pub mod http;
 mod outcome;
 mod queue;
 mod render;
@@ -18,6 +20,10 @@ mod transport;
 
 #[cfg(test)]
 mod alone;
+#[cfg(test)]
+mod every;
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod leak_tests;
 #[cfg(test)]

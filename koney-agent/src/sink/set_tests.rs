@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::dynatrace::{self, Finding, KEY_API_TOKEN, KEY_API_URL, Resource};
+use super::credentials::Values;
+use super::dynatrace::{self, Finding, KEY_API_TOKEN, KEY_API_URL};
+use super::http::Options;
 use super::*;
 use crate::alert::{Alert, samples};
 
@@ -107,9 +109,10 @@ async fn until(sinks: &SinkSet, name: &str, condition: impl Fn(&Health) -> bool)
 fn dynatrace(name: &str, url: &str, token: &str) -> SinkConfig {
     let id = SinkId::new("koney-system", name);
     let secret = BTreeMap::from([(KEY_API_URL, url), (KEY_API_TOKEN, token)]);
-    let resource = Resource { sink: &id, secret: "tenant", allow_http: true };
-    let config = dynatrace::Config::new(resource, |key| secret.get(key).copied().map(str::as_bytes));
-    wanted(id, config.map(Target::Dynatrace))
+    let value = |key: &str| secret.get(key).copied().map(str::as_bytes);
+    let values = Values { sink: &id, secret: "tenant", value: &value };
+    let config = dynatrace::Config::new(&values, Options { allow_http: true, allow_local: true });
+    wanted(id.clone(), config.map(Target::Dynatrace))
 }
 
 fn wanted(id: SinkId, target: Result<Target, ConfigError>) -> SinkConfig {
