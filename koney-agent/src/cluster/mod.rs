@@ -10,6 +10,7 @@ pub mod crds;
 mod field;
 mod filter;
 mod glob;
+mod labels;
 mod last_known;
 pub mod manifests;
 pub mod pods;
@@ -27,6 +28,7 @@ mod validate;
 mod validate_tests;
 
 pub use field::FieldPath;
+pub use labels::Labels;
 pub use last_known::LastKnown;
 pub use policy::{CaptorStrategy, DeceptionPolicy, DeceptionPolicySpec, DecoyStrategy, LabelExpression, LabelSelector};
 pub use problem::{Problem, Severity as ProblemSeverity};

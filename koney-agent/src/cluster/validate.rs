@@ -6,6 +6,7 @@ use md5::{Digest as _, Md5};
 
 use super::field::FieldPath;
 use super::filter;
+use super::labels::Labels;
 use super::policy::{CaptorStrategy, DeceptionPolicySpec, TrapSpec};
 use super::problem::Severity;
 use super::sink::DeceptionAlertSinkSpec;
@@ -58,7 +59,14 @@ pub fn policy(name: &str, spec: &DeceptionPolicySpec) -> Validated {
         traps.clear();
     }
     Validated {
-        policy: Policy { name: name.to_owned(), traps, denied: false, readers: Vec::new(), declared: spec.traps.len() },
+        policy: Policy {
+            name: name.to_owned(),
+            traps,
+            denied: false,
+            readers: Vec::new(),
+            labels: Labels::default(),
+            declared: spec.traps.len(),
+        },
         rejected,
         issues,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Purpose, Severity};
 
 /// What a resource asks for; by default everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,14 @@ impl Filter {
     /// Whether the alert is for this sink.
     #[must_use]
     pub fn takes(&self, alert: &Alert) -> bool {
-        if alert.gap.is_some() {
-            return self.coverage;
+        match alert.purpose {
+            Purpose::Alert if alert.gap.is_some() => return self.coverage,
+            Purpose::Alert => {}
+            // Meant for this sink: whoever sends it has asked for it.
+            Purpose::Heartbeat | Purpose::Test => return true,
         }
         let policy = self.policies.is_empty() || alert.policy.as_ref().is_some_and(|policy| self.policies.contains(policy));
-        policy && (self.severities.is_empty() || self.severities.contains(&self.severity))
+        policy && (self.severities.is_empty() || self.severities.contains(&alert.severity(self.severity)))
     }
 }
 
@@ -64,6 +67,7 @@ mod tests {
     fn severities_are_the_sinks_own_where_the_policy_has_none() {
         let filter = Filter { severities: [Severity::Critical].into(), ..Filter::default() };
         assert!(!filter.takes(&samples::in_pod()));
+        assert!(filter.takes(&samples::labelled()));
         assert!(Filter { severity: Severity::Critical, ..filter }.takes(&samples::in_pod()));
     }
 

@@ -111,7 +111,9 @@ fn policy(scope: &Scope<'_>, object: ObjectRef) -> Reading {
     });
     let (readers, unread) = identity::readers(scope, READERS);
     problems.extend(unread);
-    let policy = Object::Policy(Policy { denied, readers, ..validated.policy });
+    let (labels, unread) = identity::labels(scope);
+    problems.extend(unread);
+    let policy = Object::Policy(Policy { denied, readers, labels, ..validated.policy });
     let outcome = if validated.rejected { Outcome::Invalid { fallback: Some(policy) } } else { Outcome::Valid(policy) };
     Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }
