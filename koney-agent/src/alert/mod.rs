@@ -8,6 +8,7 @@ pub mod model;
 mod parts;
 pub mod sentence;
 mod severity;
+mod template;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -17,3 +18,4 @@ pub use labels::Labels;
 pub use model::{Accessor, Alert, AlertId, Container, Gap, GapCause, HttpRequest, Owner, Process, Purpose, Repeated, Trap};
 pub use parts::whole_seconds;
 pub use severity::{Severity, UnknownSeverity};
+pub use template::Template;

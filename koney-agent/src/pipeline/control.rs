@@ -219,7 +219,9 @@ fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
     let Some(spec) = &sink.spec.dynatrace else { return Err(ConfigError::NoReceiver { sink: id.clone() }) };
     let secret = match &sink.secret {
         SecretState::Found(secret) => secret,
-        SecretState::Missing(name) => return Err(ConfigError::SecretMissing { sink: id.clone(), secret: name.clone() }),
+        SecretState::Missing(name) => {
+            return Err(ConfigError::SecretMissing { sink: id.clone(), secret: name.clone(), keys: "`apiUrl` and `apiToken`" });
+        }
     };
     let value = |key: &str| secret.get(key).map(secrecy::ExposeSecret::expose_secret);
     let values = Values { sink: id, secret: &secret.name, value: &value };

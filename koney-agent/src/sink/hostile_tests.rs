@@ -4,13 +4,13 @@ use super::every::{SECRET, examples};
 use super::http::hostile::{Behaviour, serve};
 use super::{Action, Answer, Form};
 
-/// What each sink makes of this behaviour, for a batch of so many letters as it takes, up to three.
+/// What each sink makes of this behaviour.
 async fn actions(name: &str, behaviour: Behaviour) -> Vec<(&'static str, Vec<Action>)> {
     let server = serve(name, behaviour).await;
     let mut all = Vec::new();
     for example in examples(&server.url, &server.root) {
         let before = server.requests();
-        let batch = example.letters(if example.transport.limits().entries > 1 { 3 } else { 1 });
+        let batch = example.letters();
         let actions = match example.transport.attempt(&batch, Form::Full).await {
             Answer::All(action) => vec![action],
             Answer::Each(actions) => {
@@ -44,7 +44,7 @@ fn is_slow(action: &Action) -> bool {
 async fn a_receiver_that_says_yes_is_believed() {
     for example in examples("https://receiver.example", "") {
         let (status, body) = example.success;
-        let told = actions("localhost", Behaviour::answer(status, body)).await;
+        let told = actions("localhost", Behaviour::answer(status, &body)).await;
         let (_, actions) = told.iter().find(|(name, _)| *name == example.name).expect("the same sinks");
         assert!(actions.iter().all(|action| *action == Action::delivered()), "{}: {actions:?}", example.name);
     }

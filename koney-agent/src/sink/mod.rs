@@ -3,26 +3,39 @@
 //! In come alerts and the sinks that are wanted; out go requests. Every sink has a queue, a task and a health of its own, so a dead
 //! one delays nobody. Nothing here knows how an alert came about, or Kubernetes.
 
+pub mod alertmanager;
 mod backoff;
+mod clean;
 mod config;
 pub mod credentials;
+mod document;
 pub mod dynatrace;
+pub mod elasticsearch;
+mod fields;
 mod filter;
 mod health;
 pub mod http;
+pub mod otlp;
 mod outcome;
 mod prepare;
 mod queue;
 mod render;
 mod set;
+mod short;
+pub mod slack;
+pub mod splunk;
 pub mod stdout;
+pub mod syslog;
 mod task;
 mod transport;
+pub mod webhook;
 
 #[cfg(test)]
 mod alone;
 #[cfg(test)]
 mod every;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

@@ -121,7 +121,7 @@ fn wanted(id: SinkId, target: Result<Target, ConfigError>) -> SinkConfig {
 
 fn broken(name: &str) -> SinkConfig {
     let id = SinkId::new("koney-system", name);
-    wanted(id.clone(), Err(ConfigError::SecretMissing { sink: id, secret: "tenant".to_owned() }))
+    wanted(id.clone(), Err(ConfigError::SecretMissing { sink: id, secret: "tenant".to_owned(), keys: "`apiUrl` and `apiToken`" }))
 }
 
 fn retry() -> Action {

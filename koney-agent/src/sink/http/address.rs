@@ -36,7 +36,7 @@ pub enum Refused {
 }
 
 /// Whether an address may be sent to; `local` allows those of the node itself.
-pub(super) fn check(address: IpAddr, local: bool) -> Result<(), Refused> {
+pub(in crate::sink) fn check(address: IpAddr, local: bool) -> Result<(), Refused> {
     let refused = match address {
         IpAddr::V4(address) => v4(address),
         IpAddr::V6(address) => match embedded(address) {

@@ -4,6 +4,7 @@
 //! A sink brings a [`Protocol`]: the body of a request, and what an answer means. It gets a [`Courier`] for it.
 
 mod address;
+mod auth;
 mod client;
 mod courier;
 mod endpoint;
@@ -19,9 +20,12 @@ mod address_tests;
 pub(super) mod hostile;
 
 pub use address::Refused;
+pub(super) use address::check as check_address;
 pub use courier::{Courier, Post, Protocol};
 pub use endpoint::{Endpoint, InvalidUrl, UrlRules};
+pub(super) use failure::refusal;
 pub(super) use reply::slow;
 pub use reply::{Remedies, Reply};
+pub(super) use resolver::lookup;
 pub use settings::{Options, Settings};
 pub use tls::Tls;

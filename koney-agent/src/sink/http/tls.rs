@@ -48,6 +48,18 @@ impl Tls {
     pub(super) fn identity(&self) -> Option<Identity> {
         Identity::from_pem(self.client.as_ref()?.expose_secret()).ok()
     }
+
+    /// Further roots.
+    pub(in crate::sink) fn roots(&self) -> &[CertificateDer<'static>] {
+        &self.roots
+    }
+
+    /// Certificates and key for a connection that is no HTTP.
+    pub(in crate::sink) fn client_auth(&self) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        let pem = self.client.as_ref()?.expose_secret();
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().ok()?;
+        Some((chain, PrivateKeyDer::from_pem_slice(pem).ok()?))
+    }
 }
 
 impl fmt::Debug for Tls {
