@@ -9,6 +9,7 @@ mod former;
 mod gaps;
 mod labels;
 mod readers;
+mod receivers;
 mod records;
 mod repeats;
 mod reports;
