@@ -8,12 +8,11 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Shared, containers::Containers};
+use super::{Shared, containers::Containers, receivers};
 use crate::{
     admin::Step,
-    cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
+    cluster::{Policy, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
-    sink::{ConfigError, SinkConfig, SinkId, Target, dynatrace},
     trap::{Place, Wanted},
 };
 
@@ -99,7 +98,7 @@ impl Control {
             pods.mark_unchanged();
         }
         // Sinks first: an access to a trap that is armed now must find them.
-        self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
+        self.shared.sinks.reconcile(snapshot.sinks.iter().map(receivers::sink).collect());
         self.shared.enforce(&snapshot);
         if self.containers.is_some() {
             self.follow(inputs);
@@ -199,30 +198,4 @@ fn wanted(policy: &Policy) -> impl Iterator<Item = Wanted> + '_ {
         file_path: trap.file_path.clone(),
         denied: policy.denied,
     })
-}
-
-fn sink(sink: &Sink) -> SinkConfig {
-    let id = SinkId::new(&sink.namespace, &sink.name);
-    let target = target(&id, sink);
-    SinkConfig { id, target }
-}
-
-fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
-    let Some(spec) = &sink.spec.dynatrace else { return Err(ConfigError::NoReceiver { sink: id.clone() }) };
-    let secret = match &sink.secret {
-        SecretState::Found(secret) => secret,
-        SecretState::Missing(name) => return Err(ConfigError::SecretMissing { sink: id.clone(), secret: name.clone() }),
-    };
-    let resource =
-        dynatrace::Resource { sink: id, secret: &secret.name, severity: severity(spec.severity), allow_http: spec.allow_http };
-    dynatrace::Config::new(resource, |key| secret.get(key).map(secrecy::ExposeSecret::expose_secret)).map(Target::Dynatrace)
-}
-
-const fn severity(severity: Severity) -> dynatrace::Severity {
-    match severity {
-        Severity::Critical => dynatrace::Severity::Critical,
-        Severity::High => dynatrace::Severity::High,
-        Severity::Medium => dynatrace::Severity::Medium,
-        Severity::Low => dynatrace::Severity::Low,
-    }
 }

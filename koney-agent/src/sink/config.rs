@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Transport, dynatrace};
+use super::http::Courier;
+use super::{Filter, Render, Transport, alertmanager, dynatrace, elasticsearch, otlp, slack, splunk, syslog, webhook};
 
 /// Names one sink: namespace and name of its resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,10 +17,15 @@ pub struct SinkId {
 }
 
 /// One sink as it is wanted now.
-#[derive(Debug)]
 pub struct SinkConfig {
     /// Which sink.
     pub id: SinkId,
+    /// Which alerts it takes, also while nothing can be sent.
+    pub filter: Filter,
+    /// How they are written, also while nothing can be sent.
+    pub render: Arc<dyn Render>,
+    /// Between two messages that say no more than that this agent lives; none unless asked for.
+    pub heartbeat: Option<Duration>,
     /// Where its alerts go, or why that is not known. A sink with an error exists and keeps its alerts.
     pub target: Result<Target, ConfigError>,
 }
@@ -29,6 +36,20 @@ pub struct SinkConfig {
 pub enum Target {
     /// Security events of a Dynatrace environment.
     Dynatrace(dynatrace::Config),
+    /// A web server.
+    Webhook(webhook::Config),
+    /// A receiver of OTLP.
+    Otlp(otlp::Config),
+    /// A channel of Slack.
+    Slack(slack::Config),
+    /// Splunk's HTTP Event Collector.
+    Splunk(splunk::Config),
+    /// Elasticsearch or `OpenSearch`.
+    Elasticsearch(elasticsearch::Config),
+    /// Prometheus Alertmanager.
+    Alertmanager(alertmanager::Config),
+    /// A receiver of syslog.
+    Syslog(syslog::Config),
 }
 
 /// A sink cannot be configured. Final until its resource or Secret changes; the operator who owns them acts.
@@ -36,20 +57,22 @@ pub enum Target {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The resource names no receiver.
-    #[error("sink {sink}: the resource names no receiver; set `spec.dynatrace.secretName` to a Secret of its namespace")]
+    #[error(
+        "sink {sink}: the resource names no receiver, or several; keep one section such as `spec.dynatrace`, with the `secretName` of a Secret of its namespace"
+    )]
     NoReceiver {
         /// Which sink.
         sink: SinkId,
     },
     /// There is no such Secret.
-    #[error(
-        "sink {sink}: Secret `{secret}` was not found; create it in the namespace of the sink, with the keys `apiUrl` and `apiToken`"
-    )]
+    #[error("sink {sink}: Secret `{secret}` was not found; create it in the namespace of the sink, with the keys {keys}")]
     SecretMissing {
         /// Which sink.
         sink: SinkId,
         /// Name of the Secret.
         secret: String,
+        /// What has to be in it.
+        keys: &'static str,
     },
     /// The Secret lacks a key, or its value is empty.
     #[error("sink {sink}: Secret `{secret}` has no value under the key `{key}`; add it")]
@@ -75,10 +98,30 @@ pub enum ConfigError {
     },
 }
 
+impl fmt::Debug for SinkConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, filter, render: _, heartbeat, target } = self;
+        formatter
+            .debug_struct("SinkConfig")
+            .field("id", id)
+            .field("filter", filter)
+            .field("heartbeat", heartbeat)
+            .field("target", target)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Target {
     pub(super) fn transport(&self) -> Arc<dyn Transport> {
         match self {
-            Self::Dynatrace(config) => Arc::new(dynatrace::Client::new(config.clone())),
+            Self::Dynatrace(config) => Arc::new(Courier::new(config.clone())),
+            Self::Webhook(config) => Arc::new(Courier::new(config.clone())),
+            Self::Otlp(config) => Arc::new(Courier::new(config.clone())),
+            Self::Slack(config) => Arc::new(Courier::new(config.clone())),
+            Self::Splunk(config) => Arc::new(Courier::new(config.clone())),
+            Self::Elasticsearch(config) => Arc::new(Courier::new(config.clone())),
+            Self::Alertmanager(config) => Arc::new(Courier::new(config.clone())),
+            Self::Syslog(config) => Arc::new(syslog::Client::new(config.clone())),
         }
     }
 }

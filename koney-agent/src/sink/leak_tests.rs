@@ -8,7 +8,9 @@ use tracing_subscriber::filter::LevelFilter;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::dynatrace::{Config, Resource, Severity};
+use super::credentials::Values;
+use super::dynatrace::{Config, Finding};
+use super::http::Options;
 use super::*;
 use crate::alert::samples;
 
@@ -53,14 +55,21 @@ async fn with_everything_logged() {
     let tick = Schedule { first: Duration::from_millis(1), cap: Duration::from_millis(1) };
     let sinks = SinkSet::new(Settings { capacity: 10, schedules: Schedules { fast: tick, slow: tick } });
     let id = SinkId::new("koney-system", "prod");
-    let resource = Resource { sink: &id, secret: "tenant", severity: Severity::High, allow_http: true };
     let uri = server.uri();
-    let config = Config::new(resource, |key| match key {
+    let value = |key: &str| match key {
         "apiUrl" => Some(uri.as_bytes()),
-        "apiToken" => Some(b"dt0c01.PUBLIC.VERYSECRET"),
+        "apiToken" => Some(b"dt0c01.PUBLIC.VERYSECRET".as_slice()),
         _ => None,
-    });
-    sinks.reconcile(vec![SinkConfig { target: config.map(Target::Dynatrace), id }]);
+    };
+    let values = Values { sink: &id, secret: "tenant", value: &value };
+    let config = Config::new(&values, Options { allow_http: true, allow_local: true });
+    sinks.reconcile(vec![SinkConfig {
+        target: config.map(Target::Dynatrace),
+        filter: Filter::default(),
+        render: Arc::new(Finding::default()),
+        heartbeat: None,
+        id,
+    }]);
     sinks.deliver(&Arc::new(samples::numbered(1)));
     sinks.deliver(&Arc::new(samples::numbered(2)));
     assert_eq!(sinks.shutdown(Duration::from_mins(1)).await, []);

@@ -1,4 +1,4 @@
-//! What a transport makes of one attempt, and so what happens to the alert.
+//! What a transport makes of one attempt, and so what happens to the alerts.
 
 use std::time::Duration;
 
@@ -24,6 +24,11 @@ pub enum Action {
     },
     /// Too large for the receiver: try again at once in the short form.
     Shorten {
+        /// What the receiver said.
+        reason: String,
+    },
+    /// The batch is refused as a whole: try its letters one by one. Never said of a single letter.
+    Split {
         /// What the receiver said.
         reason: String,
     },
@@ -53,5 +58,27 @@ impl Action {
     #[must_use]
     pub fn delivered() -> Self {
         Self::Delivered { remark: None }
+    }
+
+    /// For a batch of so many letters: what is wrong with one of them is not known to be wrong with the others.
+    #[must_use]
+    pub fn of_batch(self, letters: usize) -> Self {
+        match self {
+            Self::Shorten { reason } | Self::Reject { reason } if letters > 1 => Self::Split { reason },
+            other => other,
+        }
+    }
+
+    /// The text that a person reads, where there is one.
+    pub(super) fn text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Delivered { remark } => remark.as_mut(),
+            Self::Retry { reason, .. }
+            | Self::SlowRetry { reason }
+            | Self::Shorten { reason }
+            | Self::Split { reason }
+            | Self::Reject { reason }
+            | Self::Gone { reason } => Some(reason),
+        }
     }
 }

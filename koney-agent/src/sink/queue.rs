@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::alert::{Alert, AlertId};
+use super::Letter;
+use crate::alert::AlertId;
 
 /// Entries that one sink may be behind.
 pub const CAPACITY: usize = 10_000;
@@ -17,7 +18,7 @@ pub const CAPACITY: usize = 10_000;
 /// A bounded queue whose writer never waits.
 #[derive(Debug)]
 pub struct Queue {
-    entries: Mutex<VecDeque<Arc<Alert>>>,
+    entries: Mutex<VecDeque<Arc<Letter>>>,
     capacity: usize,
     dropped: AtomicU64,
     arrived: Notify,
@@ -39,7 +40,7 @@ impl Queue {
     }
 
     /// Appends an alert. A full queue gives up the new one: what waits longest is what matters most.
-    pub fn push(&self, alert: Arc<Alert>) -> Result<(), Overflow> {
+    pub fn push(&self, alert: Arc<Letter>) -> Result<(), Overflow> {
         let taken = {
             let mut entries = self.lock();
             let free = entries.len() < self.capacity;
@@ -57,12 +58,12 @@ impl Queue {
 
     /// The oldest alert, which stays where it is.
     #[must_use]
-    pub fn peek(&self) -> Option<Arc<Alert>> {
+    pub fn peek(&self) -> Option<Arc<Letter>> {
         self.lock().front().cloned()
     }
 
     /// Waits until there is an oldest alert.
-    pub async fn head(&self) -> Arc<Alert> {
+    pub async fn head(&self) -> Arc<Letter> {
         loop {
             // A permit is kept when nobody waits, so an alert that arrives between the two lines is not slept through.
             if let Some(alert) = self.peek() {
@@ -98,7 +99,7 @@ impl Queue {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Alert>>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Letter>>> {
         // Every critical section is one step on the deque, so a panic elsewhere cannot have left it half changed.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,8 +110,9 @@ mod tests {
     use super::*;
     use crate::alert::samples;
 
-    fn alert(number: u8) -> Arc<Alert> {
-        Arc::new(samples::numbered(number))
+    fn alert(number: u8) -> Arc<Letter> {
+        let alert = samples::numbered(number);
+        Arc::new(Letter { id: alert.id, time: alert.time, body: Vec::new() })
     }
 
     #[test]

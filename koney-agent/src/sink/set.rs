@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 
 use super::health::Counters;
 use super::task::{Orders, Task, supervise};
-use super::{CAPACITY, Health, Queue, Schedules, SinkConfig, SinkId, Target, Transport};
+use super::{CAPACITY, Filter, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Target, Transport};
 use crate::alert::Alert;
 
-/// The sinks. Every alert goes to each of them; none waits for another.
+/// The sinks. Every alert goes to each of them that takes it; none waits for another.
 pub struct SinkSet {
     sinks: Mutex<BTreeMap<SinkId, Sink>>,
     settings: Settings,
@@ -39,6 +39,8 @@ pub struct Leftover {
 struct Sink {
     /// No resource describes it, so none can change or remove it.
     builtin: bool,
+    filter: Filter,
+    render: Arc<dyn Render>,
     /// The configuration in use.
     target: Option<Target>,
     queue: Arc<Queue>,
@@ -61,9 +63,9 @@ impl SinkSet {
     }
 
     /// Adds a sink that no resource describes and that [`SinkSet::reconcile`] leaves alone. Needs a tokio runtime.
-    pub fn add_builtin(&self, name: &str, transport: Arc<dyn Transport>) {
+    pub fn add_builtin(&self, name: &str, render: Arc<dyn Render>, transport: Arc<dyn Transport>) {
         let id = SinkId::new("", name);
-        let sink = Sink { builtin: true, ..self.start(&id) };
+        let sink = Sink { builtin: true, ..self.start(&id, Filter::default(), render) };
         sink.orders.send_modify(|orders| orders.transport = Some(transport));
         self.lock().insert(id, sink);
     }
@@ -80,18 +82,20 @@ impl SinkSet {
             }
             stays
         });
-        for SinkConfig { id, target } in wanted {
-            let sink = sinks.entry(id.clone()).or_insert_with(|| self.start(&id));
+        for SinkConfig { id, filter, render, heartbeat: _, target } in wanted {
+            let sink = sinks.entry(id.clone()).or_insert_with(|| self.start(&id, filter.clone(), Arc::clone(&render)));
             if !sink.builtin {
+                (sink.filter, sink.render) = (filter, render);
                 sink.configure(&id, target);
             }
         }
     }
 
-    /// Queues the alert for every sink. Never waits.
+    /// Queues the alert for every sink that takes it. Never waits.
     pub fn deliver(&self, alert: &Arc<Alert>) {
-        for (id, sink) in self.lock().iter() {
-            if let Err(overflow) = sink.queue.push(Arc::clone(alert)) {
+        for (id, sink) in self.lock().iter().filter(|(_, sink)| sink.filter.takes(alert)) {
+            let letter = Letter { id: alert.id.clone(), time: alert.time, body: sink.render.render(alert) };
+            if let Err(overflow) = sink.queue.push(Arc::new(letter)) {
                 // Powers of two: the first is said at once, a flood of them in a few lines.
                 if overflow.dropped.is_power_of_two() {
                     tracing::error!(sink = %id, event.id = alert.id.as_str(), dropped = overflow.dropped, "alert dropped: the queue is full");
@@ -133,7 +137,7 @@ impl SinkSet {
         leftovers
     }
 
-    fn start(&self, id: &SinkId) -> Sink {
+    fn start(&self, id: &SinkId, filter: Filter, render: Arc<dyn Render>) -> Sink {
         let queue = Arc::new(Queue::new(self.settings.capacity));
         let counters = Arc::new(Counters::default());
         let (orders, receiver) = watch::channel(Orders::default());
@@ -144,7 +148,7 @@ impl SinkSet {
             orders: receiver,
             schedules: self.settings.schedules,
         }));
-        Sink { builtin: false, target: None, queue, counters, orders, supervisor }
+        Sink { builtin: false, filter, render, target: None, queue, counters, orders, supervisor }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SinkId, Sink>> {

@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::dynatrace::{self, KEY_API_TOKEN, KEY_API_URL, Resource, Severity};
+use super::credentials::Values;
+use super::dynatrace::{self, Finding, KEY_API_TOKEN, KEY_API_URL};
+use super::http::Options;
 use super::*;
 use crate::alert::{Alert, samples};
 
@@ -24,10 +26,15 @@ struct Script {
 }
 
 impl Transport for Script {
-    fn attempt<'a>(&'a self, alert: &'a Alert, form: Form) -> Attempt<'a> {
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::SINGLE
+    }
+
+    fn attempt<'a>(&'a self, batch: &'a [Letter], form: Form) -> Attempt<'a> {
         Box::pin(async move {
-            self.attempts.send((alert.id.to_string(), form)).expect("the test listens");
-            self.actions.lock().expect("not poisoned").pop().unwrap_or_else(Action::delivered)
+            let letter = batch.first().expect("a letter");
+            self.attempts.send((letter.id.to_string(), form)).expect("the test listens");
+            self.actions.lock().expect("not poisoned").pop().unwrap_or_else(Action::delivered).into()
         })
     }
 }
@@ -36,7 +43,11 @@ impl Transport for Script {
 struct Hang;
 
 impl Transport for Hang {
-    fn attempt<'a>(&'a self, _: &'a Alert, _: Form) -> Attempt<'a> {
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::SINGLE
+    }
+
+    fn attempt<'a>(&'a self, _: &'a [Letter], _: Form) -> Attempt<'a> {
         Box::pin(std::future::pending())
     }
 }
@@ -45,10 +56,14 @@ impl Transport for Hang {
 struct PanicOnce(AtomicBool);
 
 impl Transport for PanicOnce {
-    fn attempt<'a>(&'a self, _: &'a Alert, _: Form) -> Attempt<'a> {
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::SINGLE
+    }
+
+    fn attempt<'a>(&'a self, _: &'a [Letter], _: Form) -> Attempt<'a> {
         Box::pin(async move {
             assert!(self.0.swap(true, Ordering::Relaxed), "the panic that the test wants");
-            Action::delivered()
+            Action::delivered().into()
         })
     }
 }
@@ -94,14 +109,19 @@ async fn until(sinks: &SinkSet, name: &str, condition: impl Fn(&Health) -> bool)
 fn dynatrace(name: &str, url: &str, token: &str) -> SinkConfig {
     let id = SinkId::new("koney-system", name);
     let secret = BTreeMap::from([(KEY_API_URL, url), (KEY_API_TOKEN, token)]);
-    let resource = Resource { sink: &id, secret: "tenant", severity: Severity::High, allow_http: true };
-    let config = dynatrace::Config::new(resource, |key| secret.get(key).copied().map(str::as_bytes));
-    SinkConfig { target: config.map(Target::Dynatrace), id }
+    let value = |key: &str| secret.get(key).copied().map(str::as_bytes);
+    let values = Values { sink: &id, secret: "tenant", value: &value };
+    let config = dynatrace::Config::new(&values, Options { allow_http: true, allow_local: true });
+    wanted(id.clone(), config.map(Target::Dynatrace))
+}
+
+fn wanted(id: SinkId, target: Result<Target, ConfigError>) -> SinkConfig {
+    SinkConfig { id, filter: Filter::default(), render: Arc::new(Finding::default()), heartbeat: None, target }
 }
 
 fn broken(name: &str) -> SinkConfig {
     let id = SinkId::new("koney-system", name);
-    SinkConfig { target: Err(ConfigError::SecretMissing { sink: id.clone(), secret: "tenant".to_owned() }), id }
+    wanted(id.clone(), Err(ConfigError::SecretMissing { sink: id, secret: "tenant".to_owned(), keys: "`apiUrl` and `apiToken`" }))
 }
 
 fn retry() -> Action {
@@ -113,7 +133,7 @@ async fn the_head_is_tried_until_it_is_delivered() {
     let sinks = SinkSet::new(quick(10));
     let slow = Action::SlowRetry { reason: "mend it".to_owned() };
     let (transport, mut seen) = script(vec![retry(), slow, retry()]);
-    sinks.add_builtin("test", transport);
+    sinks.add_builtin("test", Arc::new(stdout::Line), transport);
     sinks.deliver(&alert(1));
     sinks.deliver(&alert(2));
     let health = until(&sinks, "test", |health| health.delivered == 2).await;
@@ -128,7 +148,7 @@ async fn too_large_is_shortened_once_and_then_rejected() {
     let sinks = SinkSet::new(quick(10));
     let reason = || "too large".to_owned();
     let (transport, mut seen) = script(vec![Action::Shorten { reason: reason() }, retry(), Action::Reject { reason: reason() }]);
-    sinks.add_builtin("test", transport);
+    sinks.add_builtin("test", Arc::new(stdout::Line), transport);
     sinks.deliver(&alert(1));
     sinks.deliver(&alert(2));
     let health = until(&sinks, "test", |health| health.delivered == 1).await;
@@ -140,9 +160,9 @@ async fn too_large_is_shortened_once_and_then_rejected() {
 #[tokio::test]
 async fn a_hanging_sink_delays_no_other_and_overflows_alone() {
     let sinks = SinkSet::new(quick(2));
-    sinks.add_builtin("hangs", Arc::new(Hang));
+    sinks.add_builtin("hangs", Arc::new(stdout::Line), Arc::new(Hang));
     let (transport, _seen) = script(vec![]);
-    sinks.add_builtin("works", transport);
+    sinks.add_builtin("works", Arc::new(stdout::Line), transport);
     for number in 1..=5 {
         sinks.deliver(&alert(number));
         until(&sinks, "works", |health| health.delivered == u64::from(number)).await;
@@ -156,7 +176,7 @@ async fn a_hanging_sink_delays_no_other_and_overflows_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_task_that_panics_is_started_again_and_loses_nothing() {
     let sinks = SinkSet::new(quick(10));
-    sinks.add_builtin("test", Arc::new(PanicOnce(AtomicBool::new(false))));
+    sinks.add_builtin("test", Arc::new(stdout::Line), Arc::new(PanicOnce(AtomicBool::new(false))));
     sinks.deliver(&alert(1));
     assert_eq!(until(&sinks, "test", |health| health.delivered == 1).await.queued, 0);
 }
@@ -218,7 +238,7 @@ async fn a_slip_keeps_the_last_good_configuration() {
 async fn shutdown_sends_what_waits() {
     let sinks = SinkSet::new(patient());
     let (transport, _seen) = script(vec![retry()]);
-    sinks.add_builtin("test", transport);
+    sinks.add_builtin("test", Arc::new(stdout::Line), transport);
     sinks.deliver(&alert(1));
     sinks.deliver(&alert(2));
     until(&sinks, "test", |health| health.retried == 1).await;
@@ -239,7 +259,7 @@ async fn standard_output_gets_one_line_per_alert() {
     }
     let memory = Memory::default();
     let sinks = SinkSet::new(quick(10));
-    sinks.add_builtin("stdout", Arc::new(stdout::Lines::new(memory.clone()).expect("a thread")));
+    sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::new(memory.clone()).expect("a thread")));
     let alerts = [Arc::new(samples::in_pod()), Arc::new(samples::on_host())];
     for alert in &alerts {
         sinks.deliver(alert);
@@ -248,4 +268,17 @@ async fn standard_output_gets_one_line_per_alert() {
     let written = String::from_utf8(memory.0.lock().expect("not poisoned").clone()).expect("ASCII");
     let expected: String = alerts.iter().map(|alert| crate::alert::line::line(alert) + "\n").collect();
     assert_eq!(written, expected);
+}
+
+#[tokio::test]
+async fn a_sink_is_given_only_what_its_filter_takes() {
+    let sinks = SinkSet::new(patient());
+    let filter = Filter { policies: ["another".to_owned()].into(), ..Filter::default() };
+    sinks.reconcile(vec![SinkConfig { filter, ..broken("filtered") }, broken("open")]);
+    sinks.deliver(&alert(1));
+    assert_eq!((health_of(&sinks, "filtered").queued, health_of(&sinks, "open").queued), (0, 1));
+    // The filter is the resource's, which may change while the Secret is missing.
+    sinks.reconcile(vec![broken("filtered"), broken("open")]);
+    sinks.deliver(&alert(2));
+    assert_eq!(health_of(&sinks, "filtered").queued, 1);
 }

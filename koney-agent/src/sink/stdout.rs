@@ -9,9 +9,12 @@ use std::sync::mpsc;
 
 use tokio::sync::oneshot;
 
-use super::transport::Attempt;
-use super::{Action, Form, Transport};
+use super::{Action, Answer, Attempt, BatchLimits, Form, Letter, Render, Transport};
 use crate::alert::{Alert, line};
+
+/// Writes Koney's line.
+#[derive(Clone, Copy, Debug)]
+pub struct Line;
 
 /// Hands lines to the thread that writes them.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct Lines {
 
 #[derive(Debug)]
 struct Request {
-    line: String,
+    line: Vec<u8>,
     done: oneshot::Sender<io::Result<()>>,
 }
 
@@ -53,29 +56,53 @@ impl Lines {
     }
 }
 
+impl Render for Line {
+    fn render(&self, alert: &Alert) -> Vec<u8> {
+        line::line(alert).into_bytes()
+    }
+}
+
+impl Lines {
+    async fn write(&self, letter: &Letter) -> Action {
+        let (done, result) = oneshot::channel();
+        let gone = || Action::Gone { reason: "the thread that writes standard output has ended".to_owned() };
+        if self.requests.send(Request { line: letter.body.clone(), done }).is_err() {
+            return gone();
+        }
+        match result.await {
+            Ok(Ok(())) => Action::delivered(),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Action::Gone { reason: "nobody reads standard output any more".to_owned() }
+            }
+            Ok(Err(error)) => Action::Retry { reason: format!("cannot write to standard output: {error}"), after: None },
+            Err(_) => gone(),
+        }
+    }
+}
+
 impl Transport for Lines {
-    fn attempt<'a>(&'a self, alert: &'a Alert, _: Form) -> Attempt<'a> {
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::USUAL
+    }
+
+    /// A line that fails fails the lines behind it too: their order is that of the accesses.
+    fn attempt<'a>(&'a self, batch: &'a [Letter], _: Form) -> Attempt<'a> {
         Box::pin(async move {
-            let (done, result) = oneshot::channel();
-            let gone = || Action::Gone { reason: "the thread that writes standard output has ended".to_owned() };
-            if self.requests.send(Request { line: line::line(alert), done }).is_err() {
-                return gone();
+            let mut actions: Vec<Action> = Vec::with_capacity(batch.len());
+            for letter in batch {
+                let action = match actions.last() {
+                    Some(failed @ (Action::Retry { .. } | Action::Gone { .. })) => failed.clone(),
+                    _ => self.write(letter).await,
+                };
+                actions.push(action);
             }
-            match result.await {
-                Ok(Ok(())) => Action::delivered(),
-                Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    Action::Gone { reason: "nobody reads standard output any more".to_owned() }
-                }
-                Ok(Err(error)) => Action::Retry { reason: format!("cannot write to standard output: {error}"), after: None },
-                Err(_) => gone(),
-            }
+            Answer::Each(actions)
         })
     }
 }
 
 impl<W: Write> LineWriter<W> {
-    fn write(&mut self, line: String) -> io::Result<()> {
-        let mut bytes = line.into_bytes();
+    fn write(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
         bytes.push(b'\n');
         if self.torn {
             bytes.insert(0, b'\n');
@@ -128,9 +155,9 @@ mod tests {
     fn a_torn_line_does_not_spoil_the_next() {
         let steps = vec![Ok(3), failed(io::ErrorKind::StorageFull), Ok(1), failed(io::ErrorKind::Interrupted)];
         let mut writer = LineWriter { output: Script { steps, written: Vec::new() }, torn: false };
-        assert!(writer.write("{\"a\"}".to_owned()).is_err());
-        writer.write("{\"a\"}".to_owned()).expect("the script has no more failures");
-        writer.write("{}".to_owned()).expect("the script has no more failures");
+        assert!(writer.write(b"{\"a\"}".to_vec()).is_err());
+        writer.write(b"{\"a\"}".to_vec()).expect("the script has no more failures");
+        writer.write(b"{}".to_vec()).expect("the script has no more failures");
         assert_eq!(writer.output.written, b"{\"a\n{\"a\"}\n{}\n");
     }
 
@@ -138,9 +165,11 @@ mod tests {
     async fn what_became_of_the_line_decides() {
         let steps = vec![failed(io::ErrorKind::StorageFull), failed(io::ErrorKind::BrokenPipe)];
         let lines = Lines::new(Script { steps, written: Vec::new() }).expect("a thread");
-        let alert = samples::in_pod();
-        assert!(matches!(lines.attempt(&alert, Form::Full).await, Action::Retry { after: None, .. }));
-        assert!(matches!(lines.attempt(&alert, Form::Full).await, Action::Gone { .. }));
-        assert_eq!(lines.attempt(&alert, Form::Full).await, Action::delivered());
+        let batch = vec![samples::letter(&Line, &samples::in_pod()); 2];
+        let Answer::Each(actions) = lines.attempt(&batch, Form::Full).await else { panic!("each line has its own") };
+        assert!(matches!(actions.as_slice(), [Action::Retry { after: None, .. }, Action::Retry { .. }]), "{actions:?}");
+        let Answer::Each(actions) = lines.attempt(&batch, Form::Full).await else { panic!("each line has its own") };
+        assert!(matches!(actions.as_slice(), [Action::Gone { .. }, Action::Gone { .. }]), "{actions:?}");
+        assert_eq!(lines.attempt(&batch, Form::Full).await, Answer::Each(vec![Action::delivered(); 2]));
     }
 }

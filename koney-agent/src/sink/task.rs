@@ -10,8 +10,7 @@ use tokio::task::JoinSet;
 
 use super::backoff::Backoff;
 use super::health::Counters;
-use super::{Action, Form, Queue, Schedules, SinkId, Transport};
-use crate::alert::Alert;
+use super::{Action, Answer, Form, Letter, Queue, Schedules, SinkId, Transport};
 
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
@@ -68,7 +67,10 @@ impl Task {
                 }
                 continue;
             };
-            let action = transport.attempt(&alert, form).await;
+            let action = match transport.attempt(std::slice::from_ref(&alert), form).await {
+                Answer::All(action) => action,
+                Answer::Each(mut actions) => actions.pop().unwrap_or_else(Action::delivered),
+            };
             match self.settle(&alert, action, &mut form, &mut backoff, &mut remarked) {
                 Next::Continue => {}
                 // Nobody will mend it before we are gone, and others wait for us to end.
@@ -89,7 +91,7 @@ impl Task {
     }
 
     /// Waits for a head; none when closing and everything is done.
-    async fn next_alert(&mut self) -> Option<Arc<Alert>> {
+    async fn next_alert(&mut self) -> Option<Arc<Letter>> {
         loop {
             if let Some(alert) = self.queue.peek() {
                 return Some(alert);
@@ -104,7 +106,7 @@ impl Task {
         }
     }
 
-    fn settle(&self, alert: &Alert, action: Action, form: &mut Form, backoff: &mut Backoff, remarked: &mut bool) -> Next {
+    fn settle(&self, alert: &Letter, action: Action, form: &mut Form, backoff: &mut Backoff, remarked: &mut bool) -> Next {
         let event_id = alert.id.as_str();
         match action {
             Action::Delivered { remark } => {
@@ -120,7 +122,7 @@ impl Task {
                     tracing::info!(sink = %self.id, event.id = event_id, "alert delivered");
                 }
             }
-            Action::Reject { reason } => {
+            Action::Split { reason } | Action::Reject { reason } => {
                 let (rejected, _) = self.counters.count_rejected(&reason);
                 tracing::error!(sink = %self.id, event.id = event_id, reason, rejected, "alert rejected; it is not tried again");
             }

@@ -1,15 +1,62 @@
-//! What a sink has to be able to do: one attempt with one alert.
+//! What a sink has to be able to do: one attempt with a few alerts.
 
 use std::pin::Pin;
 
+use jiff::Timestamp;
+
 use super::{Action, Form};
-use crate::alert::Alert;
+use crate::alert::AlertId;
 
 /// An attempt under way.
-pub type Attempt<'a> = Pin<Box<dyn Future<Output = Action> + Send + 'a>>;
+pub type Attempt<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
-/// Carries one alert to one receiver. Bounds its own time; knows nothing of queues and retries.
+/// One alert on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Which alert.
+    pub id: AlertId,
+    /// When that happened.
+    pub time: Timestamp,
+    /// What the sink's [`Render`](super::Render) wrote of it.
+    pub body: Vec<u8>,
+}
+
+/// How much one attempt may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Letters.
+    pub entries: usize,
+    /// Bytes of their bodies. A letter that has more by itself goes alone.
+    pub bytes: usize,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The same for all of its letters.
+    All(Action),
+    /// Something for each letter, in their order and none left out.
+    Each(Vec<Action>),
+}
+
+/// Carries letters to one receiver. Bounds its own time; knows nothing of queues and retries.
 pub trait Transport: Send + Sync + 'static {
-    /// Tries once. Dropping the future gives the attempt up.
-    fn attempt<'a>(&'a self, alert: &'a Alert, form: Form) -> Attempt<'a>;
+    /// How much one attempt may carry.
+    fn limits(&self) -> BatchLimits;
+
+    /// Tries once, with at least one letter. Dropping the future gives the attempt up.
+    fn attempt<'a>(&'a self, batch: &'a [Letter], form: Form) -> Attempt<'a>;
+}
+
+impl BatchLimits {
+    /// One letter at a time.
+    pub const SINGLE: Self = Self { entries: 1, bytes: usize::MAX };
+    /// What most receivers of batches take.
+    pub const USUAL: Self = Self { entries: 100, bytes: 1_000_000 };
+}
+
+impl From<Action> for Answer {
+    fn from(action: Action) -> Self {
+        Self::All(action)
+    }
 }

@@ -3,28 +3,28 @@
 //! The specified keys come first and in the specified order, koney's own follow. Absent values are left out, never null. Of the
 //! values only risk score, pid and uid are numbers.
 
-use jiff::{SignedDuration, Timestamp};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use super::Severity;
 use crate::alert::sentence::sentence;
-use crate::alert::{Accessor, Alert, Container, Owner, Process, Trap, whole_seconds};
-use crate::sink::Form;
+use crate::alert::{Accessor, Alert, Owner, Process, Purpose, Severity};
+use crate::sink::Render;
 
 /// Bytes of one value. Dynatrace publishes no limit for security events; its sibling APIs take this much.
 const LONGEST_VALUE: usize = 4096;
-/// Bytes of one value after the receiver called the event too large.
-const LONGEST_VALUE_IN_SHORT: usize = 256;
-/// Events older than a day are dropped after a 202; an hour is left for clocks and queues on the way.
-const WINDOW: SignedDuration = SignedDuration::from_hours(23);
 /// What the kernel stores as login user of a process that nobody logged in for.
 const NO_LOGIN: u32 = u32::MAX;
 
+/// Writes alerts as findings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finding {
+    /// Severity of alerts whose policy names none.
+    pub severity: Severity,
+}
+
 /// The keys and values in the order in which they are sent.
 #[derive(Debug)]
-pub(super) struct Event {
+struct Event {
     fields: Vec<(&'static str, Value)>,
-    longest_value: usize,
 }
 
 #[derive(Debug)]
@@ -32,18 +32,19 @@ enum Value {
     Text(String),
     Integer(u32),
     Decimal(f64),
+    List(Vec<String>),
+}
+
+impl Render for Finding {
+    fn render(&self, alert: &Alert) -> Vec<u8> {
+        serde_json::to_vec(&Event::new(alert, self.severity)).expect("an event is text and numbers under text keys")
+    }
 }
 
 impl Event {
-    pub(super) fn new(alert: &Alert, severity: Severity, form: Form, now: Timestamp) -> Self {
-        let longest_value = match form {
-            Form::Full => LONGEST_VALUE,
-            Form::Short => LONGEST_VALUE_IN_SHORT,
-        };
-        let mut event = Self { fields: Vec::with_capacity(64), longest_value };
-        let age = now.duration_since(alert.time);
-        let late = age > WINDOW;
-        event.text("timestamp", if late { whole_seconds(now) } else { alert.time_in_seconds() });
+    fn new(alert: &Alert, severity: Severity) -> Self {
+        let mut event = Self { fields: Vec::with_capacity(64) };
+        event.text("timestamp", alert.time_in_seconds());
         event.trap(alert);
         event.finding(alert, severity);
         event.place(alert);
@@ -52,27 +53,35 @@ impl Event {
         }
         event.object(alert);
         event.extras(alert);
-        if late {
-            event.text("koney.delivery.delayed_seconds", age.as_secs().to_string());
-        }
         event
     }
 
     fn trap(&mut self, alert: &Alert) {
         self.maybe("koney.deception_policy_name", alert.policy.as_deref());
         self.text("koney.trap_type", alert.trap.koney_type());
-        if let Trap::FilesystemHoneytoken { file_path } = &alert.trap {
+        if let Some(file_path) = alert.trap.file_path() {
             self.text("koney.metadata.file_path", file_path);
             if alert.operation.is_beyond_access() {
                 self.text("koney.metadata.operation", alert.operation.name());
             }
         }
+        if let Some(request) = alert.trap.request() {
+            self.maybe("koney.metadata.request_method", request.method.as_deref());
+            self.maybe("koney.metadata.request_host", request.host.as_deref());
+            self.maybe("koney.metadata.request_path", request.path.as_deref());
+            self.maybe("koney.metadata.client_address", request.client.as_deref());
+        }
     }
 
     fn finding(&mut self, alert: &Alert, severity: Severity) {
         let sentence = sentence(alert);
-        let (finding_type, severity) =
-            if alert.gap.is_some() { ("KONEY_COVERAGE", Severity::Medium) } else { ("KONEY_ALERT", severity) };
+        let severity = alert.severity(severity);
+        let finding_type = match alert.purpose {
+            Purpose::Alert if alert.gap.is_some() => "KONEY_COVERAGE",
+            Purpose::Alert => "KONEY_ALERT",
+            Purpose::Heartbeat => "KONEY_HEARTBEAT",
+            Purpose::Test => "KONEY_TEST",
+        };
         self.text("event.kind", "SECURITY_EVENT");
         self.text("event.type", "DETECTION_FINDING");
         self.text("event.name", "Detection finding event");
@@ -93,7 +102,7 @@ impl Event {
     }
 
     fn place(&mut self, alert: &Alert) {
-        let container = container(alert);
+        let container = alert.container();
         self.maybe("k8s.namespace.name", container.map(|container| container.namespace.as_str()));
         self.maybe("k8s.node.name", alert.node_name());
         self.maybe("k8s.pod.name", container.map(|container| container.pod.as_str()));
@@ -152,20 +161,22 @@ impl Event {
             }
             None => {}
         }
-        self.maybe("koney.enrichment", container(alert).filter(|owner| owner.is_unknown()).map(|_| "incomplete"));
-        match alert.gap {
-            Some(gap) => {
-                self.text("koney.coverage.cause", gap.cause.name());
-                self.text("koney.coverage.count", gap.count.to_string());
-            }
-            None => self.text("koney.operation", alert.operation.name()),
+        self.maybe("koney.enrichment", alert.container().filter(|owner| owner.is_unknown()).map(|_| "incomplete"));
+        if let Some(gap) = alert.gap {
+            self.text("koney.coverage.cause", gap.cause.name());
+            self.text("koney.coverage.count", gap.count.to_string());
         }
+        self.maybe("koney.operation", alert.operation_name());
         self.text("koney.detector", alert.detector);
         if let Some(process) = &alert.process {
             self.process_extras(process);
         }
         self.maybe("rule.id", alert.policy.as_deref());
         self.maybe("rule.name", alert.policy.as_deref());
+        self.maybe("k8s.cluster.name", alert.cluster.as_deref());
+        self.list("koney.tags", &mut alert.labels.tags.iter().map(String::as_str));
+        self.list("threat.attack.technique.ids", &mut alert.labels.main_techniques());
+        self.list("threat.attack.subtechnique.ids", &mut alert.labels.sub_techniques());
     }
 
     fn process_extras(&mut self, process: &Process) {
@@ -187,9 +198,16 @@ impl Event {
         }
     }
 
+    fn list(&mut self, key: &'static str, values: &mut dyn Iterator<Item = &str>) {
+        let values: Vec<_> = values.map(str::to_owned).collect();
+        if !values.is_empty() {
+            self.fields.push((key, Value::List(values)));
+        }
+    }
+
     fn text(&mut self, key: &'static str, value: impl Into<String>) {
         let mut value = value.into();
-        value.truncate(value.floor_char_boundary(self.longest_value));
+        value.truncate(value.floor_char_boundary(LONGEST_VALUE));
         if !value.is_empty() {
             self.fields.push((key, Value::Text(value)));
         }
@@ -204,16 +222,10 @@ impl Serialize for Event {
                 Value::Text(text) => map.serialize_entry(key, text)?,
                 Value::Integer(number) => map.serialize_entry(key, number)?,
                 Value::Decimal(number) => map.serialize_entry(key, number)?,
+                Value::List(texts) => map.serialize_entry(key, texts)?,
             }
         }
         map.end()
-    }
-}
-
-fn container(alert: &Alert) -> Option<&Container> {
-    match &alert.owner {
-        Owner::Container(container) => Some(container),
-        Owner::Host { .. } => None,
     }
 }
 

@@ -1,19 +1,19 @@
-//! How grave the owner of a sink calls its findings.
+//! How grave an alert is: what its policy says or, where that says nothing, what its sink does.
 
 use std::str::FromStr;
 
-/// Dynatrace's risk levels, with the score that stands for each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Four levels in their order, each with the score that Dynatrace gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// 10.0
-    Critical,
+    /// 3.9
+    Low,
+    /// 6.9
+    Medium,
     /// 8.9
     #[default]
     High,
-    /// 6.9
-    Medium,
-    /// 3.9
-    Low,
+    /// 10.0
+    Critical,
 }
 
 /// Not one of the four levels. Final; the owner of the resource acts.
