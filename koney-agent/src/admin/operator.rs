@@ -11,13 +11,13 @@ pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Se
 /// The part of the agent that can do it.
 pub trait Operator: Send + Sync + 'static {
     /// Alerts that their sinks will never take; of one sink, or of all.
-    fn dead_letters(&self, sink: Option<&str>) -> Result<Vec<DeadLetter>, Refused>;
+    fn dead_letters<'a>(&'a self, sink: Option<&'a str>) -> Answering<'a, Vec<DeadLetter>>;
 
     /// Queues dead letters anew; gives how many there were.
-    fn retry(&self, which: &Which) -> Result<usize, Refused>;
+    fn retry<'a>(&'a self, which: &'a Which) -> Answering<'a, usize>;
 
     /// Forgets dead letters; gives how many there were.
-    fn drop_dead(&self, which: &Which) -> Result<usize, Refused>;
+    fn drop_dead<'a>(&'a self, which: &'a Which) -> Answering<'a, usize>;
 
     /// Sends a test alert that is marked as one, by the sink's own way.
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested>;

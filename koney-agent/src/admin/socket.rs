@@ -110,16 +110,18 @@ async fn answer(request: Request<Incoming>, operator: &dyn Operator) -> Response
         Ok(body) => body.to_bytes(),
         Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked cannot be read: {error}")))),
     };
-    let which = || -> Result<Which, Refused> {
-        serde_json::from_slice(&body).map_err(|error| Refused::new(format!("which dead letters cannot be read: {error}")))
-    };
+    let which: Result<Which, Refused> =
+        serde_json::from_slice(&body).map_err(|error| Refused::new(format!("which dead letters cannot be read: {error}")));
     let count = |done: Result<usize, Refused>| json(&done.map(|count| Done { count }));
-    match (&parts.method, parts.uri.path()) {
-        (&Method::POST, "/deadletters") => json(&which().and_then(|which| operator.dead_letters(which.sink.as_deref()))),
-        (&Method::POST, "/deadletters/retry") => count(which().and_then(|which| operator.retry(&which))),
-        (&Method::POST, "/deadletters/drop") => count(which().and_then(|which| operator.drop_dead(&which))),
-        (&Method::POST, path) if path.starts_with("/test/") => json(&operator.test(path.trim_start_matches("/test/")).await),
-        (method, path) => json(&Err::<(), _>(Refused::new(format!("{method} {path} is nothing that this agent knows")))),
+    match (&parts.method, parts.uri.path(), which) {
+        (&Method::POST, path, _) if path.starts_with("/test/") => json(&operator.test(path.trim_start_matches("/test/")).await),
+        (&Method::POST, "/deadletters" | "/deadletters/retry" | "/deadletters/drop", Err(refused)) => {
+            json(&Err::<(), _>(refused))
+        }
+        (&Method::POST, "/deadletters", Ok(which)) => json(&operator.dead_letters(which.sink.as_deref()).await),
+        (&Method::POST, "/deadletters/retry", Ok(which)) => count(operator.retry(&which).await),
+        (&Method::POST, "/deadletters/drop", Ok(which)) => count(operator.drop_dead(&which).await),
+        (method, path, _) => json(&Err::<(), _>(Refused::new(format!("{method} {path} is nothing that this agent knows")))),
     }
 }
 

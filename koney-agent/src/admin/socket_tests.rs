@@ -25,21 +25,23 @@ impl Double {
 }
 
 impl Operator for Double {
-    fn dead_letters(&self, sink: Option<&str>) -> Result<Vec<DeadLetter>, Refused> {
-        match sink {
-            Some("absent") => Err(Refused::new("there is no sink absent; the sinks are prod")),
-            _ => Ok(vec![letter()]),
-        }
+    fn dead_letters<'a>(&'a self, sink: Option<&'a str>) -> Answering<'a, Vec<DeadLetter>> {
+        Box::pin(async move {
+            match sink {
+                Some("absent") => Err(Refused::new("there is no sink absent; the sinks are prod")),
+                _ => Ok(vec![letter()]),
+            }
+        })
     }
 
-    fn retry(&self, which: &Which) -> Result<usize, Refused> {
+    fn retry<'a>(&'a self, which: &'a Which) -> Answering<'a, usize> {
         self.note(format!("retry {which:?}"));
-        Ok(which.ids.len())
+        Box::pin(async { Ok(which.ids.len()) })
     }
 
-    fn drop_dead(&self, which: &Which) -> Result<usize, Refused> {
+    fn drop_dead<'a>(&'a self, which: &'a Which) -> Answering<'a, usize> {
         self.note(format!("drop {which:?}"));
-        Ok(7)
+        Box::pin(async { Ok(7) })
     }
 
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested> {
