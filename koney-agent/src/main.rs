@@ -8,7 +8,7 @@ use clap::{Parser as _, error::ErrorKind};
 use koney_agent::{
     admin::AskError,
     doctor::{self, Verdict},
-    kernel::{Choice, Detector, KernelError, Options, fanotify, pins},
+    kernel::{Choice, Detector, KernelError, Options, fanotify, memory, pins},
     pipeline::{self, RunError},
     sink,
 };
@@ -28,6 +28,7 @@ const NO_PERMISSION: u8 = 77;
 const CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
+    memory::be_frugal();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return say_usage(&usage),

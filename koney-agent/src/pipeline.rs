@@ -45,7 +45,7 @@ use crate::{
         state::{NodeReport, Reporter},
     },
     journal::{Journal, Left},
-    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
+    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held, memory},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::Host,
@@ -265,6 +265,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 
     let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;
     let pool = detection.pool();
+    memory::trim();
     let (stopping, stopped) = channel::channel(false);
     shared.health.done(Step::Attached);
     shared.health.beat();
