@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod kernel;
 pub mod manifests;
 pub mod pins;
+pub mod receivers;
 pub mod resident;
 pub mod schema;
 pub mod stage;

@@ -26,12 +26,25 @@ use crate::{
     cli::{TestArgs, Variant},
     ebpf,
     exit::Exit,
+    python,
     setup::{self, Needs, Package},
     ui,
 };
 
 /// The runtime of real containers: its package and its program.
 const RUNTIME: (&str, &str) = ("crun", "crun");
+
+/// Receivers to which the tests of the sinks send: packages, and a file of each.
+const RECEIVERS: [(&str, &str); 3] = [
+    ("rsyslog", "/usr/sbin/rsyslogd"),
+    ("rsyslog-openssl", "/usr/share/doc/rsyslog-openssl"),
+    ("prometheus-alertmanager", "/usr/bin/prometheus-alertmanager"),
+];
+
+/// What the tests that need no kernel of their own take besides a compiler.
+pub(crate) fn receivers() -> Vec<Package> {
+    RECEIVERS.map(|(name, file)| Package(name.to_owned(), file.to_owned())).to_vec()
+}
 
 /// `cargo xtask test`.
 pub(crate) fn command(args: &TestArgs) -> Result<u8> {
@@ -41,8 +54,11 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     series.dedup();
     let arch = Arch::here()?;
     let runtime = Package(RUNTIME.0.to_owned(), RUNTIME.1.to_owned());
-    let test = || Needs { packages: vec![runtime], ..Needs::test(arch, &series) };
-    setup::ensure(&if rows.is_empty() { Needs::build() } else { test() })?;
+    let mut needs = if rows.is_empty() { Needs::build() } else { Needs::test(arch, &series) };
+    needs.packages = receivers();
+    needs.packages.extend((!rows.is_empty()).then_some(runtime));
+    setup::ensure(&needs)?;
+    python::judges()?;
 
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.
