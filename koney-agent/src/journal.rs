@@ -10,7 +10,7 @@ use std::{
 };
 
 use redb::{Builder, Database, DatabaseError, ReadableTable as _, TableDefinition};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::event::Observation;
 
@@ -129,6 +129,9 @@ impl Journal {
         {
             error!(%error, "the journal cannot be written: a kill loses accesses that are held for some seconds");
             self.file = None;
+        }
+        if !self.changes.is_empty() {
+            debug!(changes = self.changes.len(), held = self.kept.len(), "the journal is written");
         }
         self.changes.clear();
         if std::mem::take(&mut self.recalled) {
