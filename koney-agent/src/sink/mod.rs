@@ -13,6 +13,7 @@ mod queue;
 mod render;
 mod set;
 pub mod stdout;
+pub mod store;
 mod task;
 mod transport;
 
