@@ -7,7 +7,9 @@ mod events;
 mod farewell;
 mod former;
 mod gaps;
+mod labels;
 mod readers;
+mod receivers;
 mod records;
 mod repeats;
 mod reports;
@@ -34,6 +36,7 @@ use tracing::{info, warn};
 
 use crate::{
     admin::{Admin, Facts, Health, Step},
+    alert::Labels,
     cluster::{
         Reader, Snapshot,
         api::{ConnectError, OwnDaemonSet},
@@ -138,6 +141,8 @@ struct Shared {
     refresh: Arc<Notify>,
     /// Whom policies expect.
     expected: Mutex<Arc<OfPolicies>>,
+    /// What policies say about their alerts.
+    labels: Mutex<Arc<labels::OfPolicies>>,
     /// What is in force.
     snapshot: Mutex<Arc<Snapshot>>,
     sinks: SinkSet,
@@ -167,7 +172,14 @@ impl Shared {
     /// What is in force from now on.
     fn enforce(&self, snapshot: &Arc<Snapshot>) {
         *self.expected() = readers::of_policies(&snapshot.policies);
+        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels::of_policies(&snapshot.policies));
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot);
+    }
+
+    /// What a policy says about its alerts.
+    fn labels(&self, policy: &str) -> Arc<Labels> {
+        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        labels.get(policy).cloned().unwrap_or_default()
     }
 
     /// For the cluster.
@@ -241,6 +253,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         found: Notify::new(),
         refresh: Arc::clone(&refresh),
         expected: Mutex::default(),
+        labels: Mutex::default(),
         snapshot: Mutex::default(),
         sinks,
         host,

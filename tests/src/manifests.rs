@@ -84,6 +84,7 @@ spec:
   dynatrace:
     secretName: {name}-ingest
     severity: {severity}
+    allowLocal: true
 "
         )
     }

@@ -121,7 +121,7 @@ async fn no_token_goes_over_plain_http_unasked() -> Result<()> {
         said(&agent.logged("sink misconfigured").await?),
         format!(
             "{MISCONFIGURED} the key `apiUrl` of Secret `dynatrace-ingest` cannot be used: over plain http anyone on the way can read \
-             the token; use https, or set `spec.dynatrace.allowHttp: true` last_good_in_use=false"
+             the credentials; use https, or set `spec.dynatrace.allowHttp: true` last_good_in_use=false"
         )
     );
     let pid = held(&agent, &ingest, &decoy).await?;

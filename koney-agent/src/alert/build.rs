@@ -1,19 +1,22 @@
 //! One alert per hit: the observation's facts, the policy's names, the owner's place.
 
+use std::sync::Arc;
+
 use koney_common::Repeats;
 
-use super::{Accessor, Alert, Container, Gap, Owner, Process, Repeated, Trap, identity};
+use super::{Accessor, Alert, Container, Gap, Labels, Owner, Process, Purpose, Repeated, Trap, identity};
 use crate::{
     event::{Check, Observation, Operation, Subject},
     trap::{self, ContainerPlace, Hit, Place},
     workload::{Clock, Host},
 };
 
-/// Builds the alert for one hit; `accessors` is the container of whoever touched it, where it is known.
+/// Builds the alert for one hit; `labels` are its policy's, `accessors` is the container of whoever touched it, where it is known.
 #[must_use]
 pub fn of_hit(
     seen: &Observation,
     hit: &Hit,
+    labels: Arc<Labels>,
     accessors: Option<&ContainerPlace>,
     host: &Host,
     clock: Clock,
@@ -34,6 +37,9 @@ pub fn of_hit(
         repeats: None,
         gap: None,
         detector,
+        labels,
+        cluster: None,
+        purpose: Purpose::Alert,
     }
 }
 
@@ -55,6 +61,33 @@ pub fn gap(gap: Gap, boot_ns: u64, host: &Host, clock: Clock, detector: &'static
         repeats: None,
         gap: Some(gap),
         detector,
+        labels: Arc::default(),
+        cluster: None,
+        purpose: Purpose::Alert,
+    }
+}
+
+/// What is no alert and is sent like one: a heartbeat or a test, made at `boot_ns`.
+#[must_use]
+pub fn message(purpose: Purpose, boot_ns: u64, host: &Host, clock: Clock, detector: &'static str) -> Alert {
+    Alert {
+        id: identity::of_message(&host.boot_id, boot_ns, purpose),
+        time: clock.wall(boot_ns),
+        policy: None,
+        trap: Trap::Unknown,
+        operation: Operation::Open,
+        check: Check::Identity,
+        node: Some(host.name.clone()),
+        owner: owner(&Place::Host, host),
+        process: None,
+        accessor: None,
+        accessed_path: None,
+        repeats: None,
+        gap: None,
+        detector,
+        labels: Arc::default(),
+        cluster: None,
+        purpose,
     }
 }
 
@@ -147,7 +180,7 @@ pub(crate) mod tests {
     fn alert(path: &str) -> Alert {
         let hit = Hit { place: Place::Host, policy: "p".into(), file_path: path.into() };
         let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned() };
-        of_hit(&observation(), &hit, None, &host, Clock, "lsm")
+        of_hit(&observation(), &hit, Arc::default(), None, &host, Clock, "lsm")
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use koney_common::Repeats;
 use sha2::{Digest, Sha256};
 
-use super::{AlertId, Gap};
+use super::{AlertId, Gap, Purpose};
 use crate::event::Observation;
 
 /// Hashes what makes an access this access: boot, kernel time, thread, file, operation, policy and trap.
@@ -41,6 +41,20 @@ pub(super) fn of_gap(boot_id: &str, boot_ns: u64, gap: Gap) -> AlertId {
     hash.update(b"gap");
     hash.update(boot_ns.to_le_bytes());
     hash.update(gap.cause.name().as_bytes());
+    hash.update(boot_id.as_bytes());
+    let digest = hash.finalize();
+    AlertId::from_digest(digest.first_chunk().expect("SHA-256 has 32 bytes"))
+}
+
+/// The id of what is no alert.
+pub(super) fn of_message(boot_id: &str, boot_ns: u64, purpose: Purpose) -> AlertId {
+    let mut hash = Sha256::new();
+    hash.update(match purpose {
+        Purpose::Alert => b"alert".as_slice(),
+        Purpose::Heartbeat => b"heartbeat",
+        Purpose::Test => b"test",
+    });
+    hash.update(boot_ns.to_le_bytes());
     hash.update(boot_id.as_bytes());
     let digest = hash.finalize();
     AlertId::from_digest(digest.first_chunk().expect("SHA-256 has 32 bytes"))

@@ -7,7 +7,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::{Alert, Owner, Process, Trap};
+use super::{Alert, Owner, Process};
 
 /// Renders the line, without the line break.
 #[must_use]
@@ -37,6 +37,14 @@ struct Metadata<'a> {
     /// Koney knows accesses only: anything else names itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_address: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -72,13 +80,7 @@ impl<'a> Line<'a> {
             timestamp: alert.time_in_seconds(),
             deception_policy_name: alert.policy.as_deref(),
             trap_type: alert.trap.koney_type(),
-            metadata: Metadata {
-                file_path: match &alert.trap {
-                    Trap::FilesystemHoneytoken { file_path } => Some(file_path),
-                    Trap::Unknown => None,
-                },
-                operation: alert.operation.is_beyond_access().then(|| alert.operation.name()),
-            },
+            metadata: Metadata::of(alert),
             pod: match &alert.owner {
                 Owner::Container(container) if !container.is_unknown() => Some(Pod {
                     name: &container.pod,
@@ -89,6 +91,20 @@ impl<'a> Line<'a> {
             },
             node: alert.node_name().map(|name| Node { name }),
             process: alert.process.as_ref().map(Actor::of),
+        }
+    }
+}
+
+impl<'a> Metadata<'a> {
+    fn of(alert: &'a Alert) -> Self {
+        let request = alert.trap.request();
+        Self {
+            file_path: alert.trap.file_path(),
+            operation: alert.operation.is_beyond_access().then(|| alert.operation.name()),
+            request_method: request.and_then(|request| request.method.as_deref()),
+            request_host: request.and_then(|request| request.host.as_deref()),
+            request_path: request.and_then(|request| request.path.as_deref()),
+            client_address: request.and_then(|request| request.client.as_deref()),
         }
     }
 }
@@ -133,7 +149,7 @@ impl Formatter for PythonFormatter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples;
+    use super::super::{HttpRequest, Trap, samples};
     use super::*;
 
     /// The arguments as they stand in the line, quotes included.
@@ -197,6 +213,24 @@ mod tests {
         );
         alert.process = None;
         assert!(line(&alert).ends_with(r#""process": null}"#));
+    }
+
+    #[test]
+    fn every_type_of_trap_has_its_metadata() {
+        let metadata = |trap: Trap| {
+            let line = line(&Alert { trap, ..samples::in_pod() });
+            let (_, rest) = line.split_once("\"trap_type\": ").expect("the key is there");
+            rest.split_once(", \"pod\"").expect("the next key").0.to_owned()
+        };
+        assert_eq!(
+            metadata(samples::http_endpoint().trap),
+            concat!(
+                r#""http_endpoint", "metadata": {"request_method": "GET", "request_host": "shop.example", "#,
+                r#""request_path": "/admin/backup.sql", "client_address": "10.0.0.9"}"#
+            )
+        );
+        assert_eq!(metadata(Trap::HttpPayload(HttpRequest::default())), r#""http_payload", "metadata": {}"#);
+        assert_eq!(metadata(Trap::Unknown), r#""unknown", "metadata": {}"#);
     }
 
     #[test]

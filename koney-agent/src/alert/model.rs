@@ -4,9 +4,11 @@
 //! and every sink escapes them for its own format.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::Labels;
 use crate::event::{Check, Operation};
 
 /// 32 upper-case hex digits: the same for every sink and for a record that is read again after a crash.
@@ -21,8 +23,25 @@ pub enum Trap {
         /// `filePath` as the policy writes it.
         file_path: String,
     },
+    /// A decoy address of a web service.
+    HttpEndpoint(HttpRequest),
+    /// A decoy in what a web service answers, which somebody has used.
+    HttpPayload(HttpRequest),
     /// An alert that names no trap, for example a gap in coverage.
     Unknown,
+}
+
+/// What is known of the request that touched a trap of HTTP. Its sender wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// For example `GET`.
+    pub method: Option<String>,
+    /// The host that was asked for.
+    pub host: Option<String>,
+    /// The path that was asked for.
+    pub path: Option<String>,
+    /// The address from which it came.
+    pub client: Option<String>,
 }
 
 /// Where the honeytoken is: the owner that an alert names.
@@ -142,6 +161,18 @@ pub enum GapCause {
     NoAgent,
 }
 
+/// Why something is sent that looks like an alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// It is one.
+    #[default]
+    Alert,
+    /// To show that the agent lives and the way to the receiver is free.
+    Heartbeat,
+    /// Somebody tries a sink.
+    Test,
+}
+
 /// One access to one honeytoken under one policy, or a gap in coverage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -173,6 +204,12 @@ pub struct Alert {
     pub gap: Option<Gap>,
     /// How the kernel noticed, for example `lsm` or `fentry`.
     pub detector: &'static str,
+    /// What its policy says about it.
+    pub labels: Arc<Labels>,
+    /// Name of the cluster, where somebody gave it one.
+    pub cluster: Option<String>,
+    /// Why it is sent.
+    pub purpose: Purpose,
 }
 
 impl Container {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Alert, Owner, Trap};
+use super::{Alert, Container, HttpRequest, Owner, Purpose, Severity, Trap};
 
 impl Alert {
     /// When it happened, cut to whole seconds: `2025-07-18T19:39:11Z`.
@@ -19,6 +19,43 @@ impl Alert {
             Owner::Host { .. } | Owner::Container(_) => self.node.as_deref(),
         }
     }
+
+    /// The owner, where that is a container.
+    #[must_use]
+    pub fn container(&self) -> Option<&Container> {
+        match &self.owner {
+            Owner::Container(container) => Some(container),
+            Owner::Host { .. } => None,
+        }
+    }
+
+    /// How grave it is: what its policy says, or else `of_sink`. What is no access is not as grave as one.
+    #[must_use]
+    pub fn severity(&self, of_sink: Severity) -> Severity {
+        match self.purpose {
+            Purpose::Heartbeat | Purpose::Test => Severity::Low,
+            Purpose::Alert if self.gap.is_some() => Severity::Medium,
+            Purpose::Alert => self.labels.severity.unwrap_or(of_sink),
+        }
+    }
+
+    /// One word for what this tells.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Heartbeat => "heartbeat",
+            Purpose::Test => "test",
+            Purpose::Alert if self.gap.is_some() => "coverage",
+            Purpose::Alert if self.operation.is_tampering() => "tampering",
+            Purpose::Alert => "access",
+        }
+    }
+
+    /// What was done, where something was: of a gap or a heartbeat there is nothing to say.
+    #[must_use]
+    pub fn operation_name(&self) -> Option<&'static str> {
+        (self.purpose == Purpose::Alert && self.gap.is_none()).then(|| self.operation.name())
+    }
 }
 
 impl Trap {
@@ -27,8 +64,34 @@ impl Trap {
     pub fn koney_type(&self) -> &'static str {
         match self {
             Self::FilesystemHoneytoken { .. } => "filesystem_honeytoken",
+            Self::HttpEndpoint(_) => "http_endpoint",
+            Self::HttpPayload(_) => "http_payload",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// The decoy file.
+    #[must_use]
+    pub fn file_path(&self) -> Option<&str> {
+        match self {
+            Self::FilesystemHoneytoken { file_path } => Some(file_path),
+            Self::HttpEndpoint(_) | Self::HttpPayload(_) | Self::Unknown => None,
+        }
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> Option<&HttpRequest> {
+        match self {
+            Self::HttpEndpoint(request) | Self::HttpPayload(request) => Some(request),
+            Self::FilesystemHoneytoken { .. } | Self::Unknown => None,
+        }
+    }
+
+    /// What was touched, in one text.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.file_path().or_else(|| self.request()?.path.as_deref())
     }
 }
 

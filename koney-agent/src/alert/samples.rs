@@ -1,6 +1,8 @@
 //! Alerts that tests of several rooms render.
 
-use super::{Alert, AlertId, Container, Owner, Process, Trap};
+use std::sync::Arc;
+
+use super::{Alert, AlertId, Container, Gap, GapCause, HttpRequest, Labels, Owner, Process, Purpose, Severity, Trap};
 use crate::event::{Check, Operation};
 use crate::sink::{Letter, Render};
 
@@ -36,6 +38,9 @@ pub(crate) fn in_pod() -> Alert {
         repeats: None,
         gap: None,
         detector: "lsm",
+        labels: Arc::default(),
+        cluster: None,
+        purpose: Purpose::Alert,
     }
 }
 
@@ -48,9 +53,62 @@ pub(crate) fn on_host() -> Alert {
     }
 }
 
-/// An alert that differs from every other number's in its id.
+/// A request to a decoy address.
+pub(crate) fn http_endpoint() -> Alert {
+    let text = |text: &str| Some(text.to_owned());
+    let request = HttpRequest {
+        method: text("GET"),
+        host: text("shop.example"),
+        path: text("/admin/backup.sql"),
+        client: text("10.0.0.9"),
+    };
+    Alert { trap: Trap::HttpEndpoint(request), process: None, ..in_pod() }
+}
+
+/// A request that uses a decoy of an answer, with all that a policy can say.
+pub(crate) fn http_payload() -> Alert {
+    let request = HttpRequest { path: Some("/login".to_owned()), ..HttpRequest::default() };
+    Alert { trap: Trap::HttpPayload(request), process: None, ..labelled() }
+}
+
+/// The access of [`in_pod`] under a policy that says all that it can.
+pub(crate) fn labelled() -> Alert {
+    let labels = Labels {
+        severity: Some(Severity::Critical),
+        tags: vec!["team-a".to_owned(), "pci".to_owned()],
+        techniques: vec!["T1552".to_owned(), "T1552.001".to_owned()],
+    };
+    Alert { labels: Arc::new(labels), cluster: Some("prod-eu".to_owned()), ..in_pod() }
+}
+
+/// A gap in coverage, which names no trap.
+pub(crate) fn coverage() -> Alert {
+    let gap = Gap { cause: GapCause::RingFull, count: 12 };
+    Alert { policy: None, trap: Trap::Unknown, process: None, gap: Some(gap), ..on_host() }
+}
+
+/// What others can write, in every place that they can write to.
+pub(crate) fn hostile() -> Alert {
+    let mut alert = in_pod();
+    if let Some(process) = &mut alert.process {
+        for field in [&mut process.executable, &mut process.arguments, &mut process.cwd, &mut process.comm] {
+            *field = Some(HOSTILE.to_owned());
+        }
+    }
+    alert.accessed_path = Some(HOSTILE.to_owned());
+    alert
+}
+
+/// Markup, quotes, control characters, separators of every format, and what reverses the direction of writing.
+pub(crate) const HOSTILE: &str = "</x>&\"'`|=\\\n\r\t\u{0}\u{1b}[2J\u{202e}\u{2028}<!channel> <http://evil|ok> *b* :smile: ] [a=\"b\"] \u{fffd}\u{1f600}{policy}";
+
+/// An alert that differs from every other number's in its id and its process.
 pub(crate) fn numbered(number: u8) -> Alert {
-    Alert { id: AlertId::from_digest(&[number; 16]), ..in_pod() }
+    let mut alert = Alert { id: AlertId::from_digest(&[number; 16]), ..in_pod() };
+    if let Some(process) = &mut alert.process {
+        process.pid = Some(number.into());
+    }
+    alert
 }
 
 /// The arguments of the process of [`in_pod`] replaced.

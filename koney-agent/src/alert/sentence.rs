@@ -1,13 +1,18 @@
 //! The one sentence that tells a person what happened.
 
-use super::{Alert, Owner, Trap};
+use super::{Alert, Owner, Purpose, Trap};
 use crate::event::Operation;
 
 /// Says what was touched and where. A part that is not known is `?`, as Koney writes it.
 #[must_use]
 pub fn sentence(alert: &Alert) -> String {
+    let node = or_unknown(alert.node_name().unwrap_or_default());
+    match alert.purpose {
+        Purpose::Alert => {}
+        Purpose::Heartbeat => return format!("Heartbeat: koney watches on node ({node})"),
+        Purpose::Test => return format!("Test of this sink by koney on node ({node}): nothing has happened"),
+    }
     if let Some(gap) = alert.gap {
-        let node = or_unknown(alert.node_name().unwrap_or_default());
         return format!("Coverage gap on node ({node}): {} ({})", gap.cause.text(), gap.count);
     }
     let Trap::FilesystemHoneytoken { file_path } = &alert.trap else {
@@ -74,6 +79,13 @@ mod tests {
         let gap = super::super::Gap { cause: super::super::GapCause::RingFull, count: 12 };
         let alert = Alert { gap: Some(gap), trap: Trap::Unknown, ..samples::on_host() };
         assert_eq!(sentence(&alert), "Coverage gap on node (web-1): records dropped because the ring was full (12)");
+    }
+
+    #[test]
+    fn what_is_no_alert_says_so() {
+        let alert = |purpose| sentence(&Alert { purpose, ..samples::on_host() });
+        assert_eq!(alert(Purpose::Heartbeat), "Heartbeat: koney watches on node (web-1)");
+        assert_eq!(alert(Purpose::Test), "Test of this sink by koney on node (web-1): nothing has happened");
     }
 
     #[test]

@@ -7,9 +7,11 @@
 pub mod api;
 mod choice;
 pub mod crds;
+mod duration;
 mod field;
 mod filter;
 mod glob;
+mod labels;
 mod last_known;
 pub mod manifests;
 pub mod pods;
@@ -23,19 +25,23 @@ mod snapshot;
 pub mod state;
 mod text;
 mod validate;
+mod validate_sink;
 #[cfg(test)]
 mod validate_tests;
 
+pub use duration::duration;
 pub use field::FieldPath;
+pub use labels::Labels;
 pub use last_known::LastKnown;
 pub use policy::{CaptorStrategy, DeceptionPolicy, DeceptionPolicySpec, DecoyStrategy, LabelExpression, LabelSelector};
 pub use problem::{Problem, Severity as ProblemSeverity};
 pub use reader::{PodSelector, Reader};
 pub use secret::Secret;
 pub use selector::{ContainerSelector, SelectorError};
-pub use sink::{DeceptionAlertSink, DeceptionAlertSinkSpec, DynatraceSpec, Severity};
+pub use sink::{DeceptionAlertSink, DeceptionAlertSinkSpec, Receiver, Severity};
 pub use snapshot::{FileTrap, Filter, Kind, ObjectRef, Policy, SecretState, Sink, Snapshot};
-pub use validate::{Issue, Validated, policy as validate_policy, sink as validate_sink};
+pub use validate::{Issue, Validated, policy as validate_policy};
+pub use validate_sink::sink as validate_sink;
 
 /// The namespace in which sinks and Secrets count unless the configuration names another.
 pub const DEFAULT_NAMESPACE: &str = "koney-system";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::policy::{CaptorStrategy, DecoyStrategy, LabelSelector};
 use super::problem::Problem;
 use super::reader::Reader;
@@ -40,6 +41,8 @@ pub struct Policy {
     pub denied: bool,
     /// Who is expected to read its decoys, by an annotation.
     pub readers: Vec<Reader>,
+    /// What it says about its alerts, by annotations.
+    pub labels: Labels,
     /// How many traps the policy declares, valid or not.
     pub declared: usize,
 }

@@ -1,4 +1,4 @@
-//! Koney's rules for what the schema admits: a policy's traps, a sink's destination.
+//! Koney's rules for what the schema admits: a policy's traps.
 
 use std::fmt::Write as _;
 
@@ -6,9 +6,9 @@ use md5::{Digest as _, Md5};
 
 use super::field::FieldPath;
 use super::filter;
+use super::labels::Labels;
 use super::policy::{CaptorStrategy, DeceptionPolicySpec, TrapSpec};
 use super::problem::Severity;
-use super::sink::DeceptionAlertSinkSpec;
 use super::snapshot::{FileTrap, Policy};
 use super::text::quoted;
 
@@ -58,22 +58,16 @@ pub fn policy(name: &str, spec: &DeceptionPolicySpec) -> Validated {
         traps.clear();
     }
     Validated {
-        policy: Policy { name: name.to_owned(), traps, denied: false, readers: Vec::new(), declared: spec.traps.len() },
+        policy: Policy {
+            name: name.to_owned(),
+            traps,
+            denied: false,
+            readers: Vec::new(),
+            labels: Labels::default(),
+            declared: spec.traps.len(),
+        },
         rejected,
         issues,
-    }
-}
-
-/// Validates a sink: it must name a destination and that destination's Secret.
-#[must_use]
-pub fn sink(spec: &DeceptionAlertSinkSpec) -> Vec<Issue> {
-    let path = FieldPath::root("spec");
-    match &spec.dynatrace {
-        None => vec![error(path, "names no destination", "add `dynatrace`")],
-        Some(dynatrace) if dynatrace.secret_name.is_empty() => {
-            vec![error(path.key("dynatrace").key("secretName"), "is required", "name the Secret that has apiToken and apiUrl")]
-        }
-        Some(_) => Vec::new(),
     }
 }
 

@@ -8,13 +8,11 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Shared, containers::Containers};
+use super::{Shared, containers::Containers, receivers};
 use crate::{
     admin::Step,
-    alert,
-    cluster::{Policy, SecretState, Severity, Sink, Snapshot, pods::Pods},
+    cluster::{Policy, Snapshot, pods::Pods},
     kernel::{ArmPool, Job, Outcome},
-    sink::{ConfigError, Filter, SinkConfig, SinkId, Target, dynatrace},
     trap::{Place, Wanted},
 };
 
@@ -100,7 +98,7 @@ impl Control {
             pods.mark_unchanged();
         }
         // Sinks first: an access to a trap that is armed now must find them.
-        self.shared.sinks.reconcile(snapshot.sinks.iter().map(sink).collect());
+        self.shared.sinks.reconcile(snapshot.sinks.iter().map(receivers::sink).collect());
         self.shared.enforce(&snapshot);
         if self.containers.is_some() {
             self.follow(inputs);
@@ -200,36 +198,4 @@ fn wanted(policy: &Policy) -> impl Iterator<Item = Wanted> + '_ {
         file_path: trap.file_path.clone(),
         denied: policy.denied,
     })
-}
-
-fn sink(sink: &Sink) -> SinkConfig {
-    let id = SinkId::new(&sink.namespace, &sink.name);
-    let severity = sink.spec.dynatrace.as_ref().map(|spec| severity(spec.severity)).unwrap_or_default();
-    let target = target(&id, sink);
-    SinkConfig {
-        id,
-        filter: Filter { severity, ..Filter::default() },
-        render: Arc::new(dynatrace::Finding { severity }),
-        heartbeat: None,
-        target,
-    }
-}
-
-fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
-    let Some(spec) = &sink.spec.dynatrace else { return Err(ConfigError::NoReceiver { sink: id.clone() }) };
-    let secret = match &sink.secret {
-        SecretState::Found(secret) => secret,
-        SecretState::Missing(name) => return Err(ConfigError::SecretMissing { sink: id.clone(), secret: name.clone() }),
-    };
-    let resource = dynatrace::Resource { sink: id, secret: &secret.name, allow_http: spec.allow_http };
-    dynatrace::Config::new(resource, |key| secret.get(key).map(secrecy::ExposeSecret::expose_secret)).map(Target::Dynatrace)
-}
-
-const fn severity(severity: Severity) -> alert::Severity {
-    match severity {
-        Severity::Critical => alert::Severity::Critical,
-        Severity::High => alert::Severity::High,
-        Severity::Medium => alert::Severity::Medium,
-        Severity::Low => alert::Severity::Low,
-    }
 }

@@ -169,7 +169,10 @@ impl Stream {
             let mut table = self.shared.table();
             (table.hits(seen), table.container_of(seen))
         };
-        let alert = |hit| alert::of_hit(seen, hit, container.as_deref(), &self.shared.host, Clock, self.detector);
+        let alert = |hit: &Hit| {
+            let labels = self.shared.labels(&hit.policy);
+            alert::of_hit(seen, hit, labels, container.as_deref(), &self.shared.host, Clock, self.detector)
+        };
         hits.iter().map(|hit| Arc::new(alert::repeats(&alert(hit), &counted, Clock))).collect()
     }
 
@@ -357,7 +360,10 @@ impl Stream {
 
     fn tell(&mut self, seen: &Observation, hits: &[Hit]) {
         let container = self.shared.table().container_of(seen);
-        let alert = |hit| Arc::new(alert::of_hit(seen, hit, container.as_deref(), &self.shared.host, Clock, self.detector));
+        let alert = |hit: &Hit| {
+            let labels = self.shared.labels(&hit.policy);
+            Arc::new(alert::of_hit(seen, hit, labels, container.as_deref(), &self.shared.host, Clock, self.detector))
+        };
         let alerts: Vec<_> = hits.iter().map(alert).collect();
         self.deliver(&alerts);
         self.crowds.note(seen.trap, &alerts);

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Filter, Render, Transport, dynatrace};
+use super::http::Courier;
+use super::{Filter, Render, Transport, alertmanager, dynatrace, elasticsearch, otlp, slack, splunk, syslog, webhook};
 
 /// Names one sink: namespace and name of its resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +36,20 @@ pub struct SinkConfig {
 pub enum Target {
     /// Security events of a Dynatrace environment.
     Dynatrace(dynatrace::Config),
+    /// A web server.
+    Webhook(webhook::Config),
+    /// A receiver of OTLP.
+    Otlp(otlp::Config),
+    /// A channel of Slack.
+    Slack(slack::Config),
+    /// Splunk's HTTP Event Collector.
+    Splunk(splunk::Config),
+    /// Elasticsearch or `OpenSearch`.
+    Elasticsearch(elasticsearch::Config),
+    /// Prometheus Alertmanager.
+    Alertmanager(alertmanager::Config),
+    /// A receiver of syslog.
+    Syslog(syslog::Config),
 }
 
 /// A sink cannot be configured. Final until its resource or Secret changes; the operator who owns them acts.
@@ -42,20 +57,22 @@ pub enum Target {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The resource names no receiver.
-    #[error("sink {sink}: the resource names no receiver; set `spec.dynatrace.secretName` to a Secret of its namespace")]
+    #[error(
+        "sink {sink}: the resource names no receiver, or several; keep one section such as `spec.dynatrace`, with the `secretName` of a Secret of its namespace"
+    )]
     NoReceiver {
         /// Which sink.
         sink: SinkId,
     },
     /// There is no such Secret.
-    #[error(
-        "sink {sink}: Secret `{secret}` was not found; create it in the namespace of the sink, with the keys `apiUrl` and `apiToken`"
-    )]
+    #[error("sink {sink}: Secret `{secret}` was not found; create it in the namespace of the sink, with the keys {keys}")]
     SecretMissing {
         /// Which sink.
         sink: SinkId,
         /// Name of the Secret.
         secret: String,
+        /// What has to be in it.
+        keys: &'static str,
     },
     /// The Secret lacks a key, or its value is empty.
     #[error("sink {sink}: Secret `{secret}` has no value under the key `{key}`; add it")]
@@ -97,7 +114,14 @@ impl fmt::Debug for SinkConfig {
 impl Target {
     pub(super) fn transport(&self) -> Arc<dyn Transport> {
         match self {
-            Self::Dynatrace(config) => Arc::new(dynatrace::Client::new(config.clone())),
+            Self::Dynatrace(config) => Arc::new(Courier::new(config.clone())),
+            Self::Webhook(config) => Arc::new(Courier::new(config.clone())),
+            Self::Otlp(config) => Arc::new(Courier::new(config.clone())),
+            Self::Slack(config) => Arc::new(Courier::new(config.clone())),
+            Self::Splunk(config) => Arc::new(Courier::new(config.clone())),
+            Self::Elasticsearch(config) => Arc::new(Courier::new(config.clone())),
+            Self::Alertmanager(config) => Arc::new(Courier::new(config.clone())),
+            Self::Syslog(config) => Arc::new(syslog::Client::new(config.clone())),
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Purpose, Severity};
 
 /// What a resource asks for; by default everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Names of policies; empty for all of them.
     pub policies: BTreeSet<String>,
-    /// The severities; empty for all of them.
-    pub severities: BTreeSet<Severity>,
+    /// The severities; none for all of them.
+    pub severities: Option<BTreeSet<Severity>>,
     /// Gaps in coverage too. They belong to no policy and are not asked for one.
     pub coverage: bool,
     /// Severity of alerts whose policy names none.
@@ -19,7 +19,7 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { policies: BTreeSet::new(), severities: BTreeSet::new(), coverage: true, severity: Severity::default() }
+        Self { policies: BTreeSet::new(), severities: None, coverage: true, severity: Severity::default() }
     }
 }
 
@@ -27,11 +27,14 @@ impl Filter {
     /// Whether the alert is for this sink.
     #[must_use]
     pub fn takes(&self, alert: &Alert) -> bool {
-        if alert.gap.is_some() {
-            return self.coverage;
+        match alert.purpose {
+            Purpose::Alert if alert.gap.is_some() => return self.coverage,
+            Purpose::Alert => {}
+            // Meant for this sink: whoever sends it has asked for it.
+            Purpose::Heartbeat | Purpose::Test => return true,
         }
         let policy = self.policies.is_empty() || alert.policy.as_ref().is_some_and(|policy| self.policies.contains(policy));
-        policy && (self.severities.is_empty() || self.severities.contains(&self.severity))
+        policy && self.severities.as_ref().is_none_or(|severities| severities.contains(&alert.severity(self.severity)))
     }
 }
 
@@ -62,8 +65,9 @@ mod tests {
 
     #[test]
     fn severities_are_the_sinks_own_where_the_policy_has_none() {
-        let filter = Filter { severities: [Severity::Critical].into(), ..Filter::default() };
+        let filter = Filter { severities: Some([Severity::Critical].into()), ..Filter::default() };
         assert!(!filter.takes(&samples::in_pod()));
+        assert!(filter.takes(&samples::labelled()));
         assert!(Filter { severity: Severity::Critical, ..filter }.takes(&samples::in_pod()));
     }
 

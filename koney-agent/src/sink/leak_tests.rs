@@ -8,7 +8,9 @@ use tracing_subscriber::filter::LevelFilter;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::dynatrace::{Config, Finding, Resource};
+use super::credentials::Values;
+use super::dynatrace::{Config, Finding};
+use super::http::Options;
 use super::*;
 use crate::alert::samples;
 
@@ -51,15 +53,16 @@ async fn with_everything_logged() {
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&server).await;
 
     let tick = Schedule { first: Duration::from_millis(1), cap: Duration::from_millis(1) };
-    let sinks = SinkSet::new(Settings { capacity: 10, schedules: Schedules { fast: tick, slow: tick } });
+    let sinks = SinkSet::new(Settings { schedules: Schedules { fast: tick, slow: tick }, ..Settings::default() });
     let id = SinkId::new("koney-system", "prod");
-    let resource = Resource { sink: &id, secret: "tenant", allow_http: true };
     let uri = server.uri();
-    let config = Config::new(resource, |key| match key {
+    let value = |key: &str| match key {
         "apiUrl" => Some(uri.as_bytes()),
-        "apiToken" => Some(b"dt0c01.PUBLIC.VERYSECRET"),
+        "apiToken" => Some(b"dt0c01.PUBLIC.VERYSECRET".as_slice()),
         _ => None,
-    });
+    };
+    let values = Values { sink: &id, secret: "tenant", value: &value };
+    let config = Config::new(&values, Options { allow_http: true, allow_local: true });
     sinks.reconcile(vec![SinkConfig {
         target: config.map(Target::Dynatrace),
         filter: Filter::default(),

@@ -25,7 +25,7 @@ pub fn sink(name: &str) -> Value {
     json!({
         "apiVersion": "research.dynatrace.com/v1alpha1", "kind": "DeceptionAlertSink",
         "metadata": { "name": name, "namespace": "koney-system" },
-        "spec": { "dynatrace": { "secretName": format!("{name}-ingest"), "severity": "HIGH" } },
+        "spec": { "dynatrace": { "secretName": format!("{name}-ingest"), "severity": "HIGH", "allowLocal": true } },
     })
 }
 

@@ -51,7 +51,7 @@ pub(super) fn sink() -> Value {
     json!({
         "apiVersion": "research.dynatrace.com/v1alpha1", "kind": "DeceptionAlertSink",
         "metadata": { "name": "koney-e2e", "namespace": SYSTEM },
-        "spec": { "dynatrace": { "secretName": "koney-e2e" } },
+        "spec": { "dynatrace": { "secretName": "koney-e2e", "allowLocal": true } },
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which object a document is: kind, version, namespace and name.
 
 use super::super::field::FieldPath;
+use super::super::labels::{self, Labels};
 use super::super::problem::{Problem, Severity};
 use super::super::reader::Reader;
 use super::super::snapshot::{Kind, ObjectRef};
@@ -92,6 +93,40 @@ pub(super) fn readers(scope: &Scope<'_>, name: &str) -> (Vec<Reader>, Vec<Proble
         }
     }
     (readers, problems)
+}
+
+const SEVERITY: &str = "koney/severity";
+const TAGS: &str = "koney/tags";
+const TECHNIQUES: &str = "koney/mitre-techniques";
+
+/// What a policy says about its alerts; what cannot be read is a problem each, and the rest is in force.
+pub(super) fn labels(scope: &Scope<'_>) -> (Labels, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut text = |name: &str, remedy: &str| {
+        let node = annotation(scope, name)?;
+        let Content::Text(text) = &node.content else {
+            problems.push(unusable(scope, name, &format!("must be a text, got {}", node.describe()), remedy));
+            return None;
+        };
+        Some(text.clone())
+    };
+    let (levels, words, numbers) = (
+        "use CRITICAL, HIGH, MEDIUM or LOW",
+        "separate words of letters, digits and -_.:/ by commas",
+        "write T1552 or T1552.001, separated by commas",
+    );
+    let severity = text(SEVERITY, levels).map(|text| labels::severity(&text));
+    let tags = text(TAGS, words).map(|text| labels::words(&text, labels::is_tag)).unwrap_or_default();
+    let techniques = text(TECHNIQUES, numbers).map(|text| labels::words(&text, labels::is_technique)).unwrap_or_default();
+    problems.extend(severity.iter().filter_map(|severity| Some(unusable(scope, SEVERITY, severity.as_ref().err()?, levels))));
+    problems.extend(tags.1.iter().map(|reason| unusable(scope, TAGS, reason, words)));
+    problems.extend(techniques.1.iter().map(|reason| unusable(scope, TECHNIQUES, reason, numbers)));
+    (Labels { severity: severity.and_then(Result::ok), tags: tags.0, techniques: techniques.0 }, problems)
+}
+
+fn unusable(scope: &Scope<'_>, name: &str, reason: &str, remedy: &str) -> Problem {
+    let field = FieldPath::root("metadata").key("annotations").key(name);
+    scope.problem(Severity::Warning, &field, &format!("{reason}; the policy is in force without it"), remedy)
 }
 
 fn annotation<'a>(scope: &Scope<'a>, name: &str) -> Option<&'a Node> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::super::field::FieldPath;
 use super::super::problem::{Problem, Severity};
+use super::super::sink::DeceptionAlertSinkSpec;
 use super::super::snapshot::{Kind, ObjectRef, SecretState, Sink, Snapshot};
 use super::super::text::{quoted, shown};
 use super::live;
@@ -123,7 +124,7 @@ impl Merge<'_> {
         }
         for (ObjectRef { namespace, name, .. }, spec, missing) in sinks {
             let namespace = namespace.unwrap_or_default();
-            let wanted = spec.dynatrace.as_ref().map(|dynatrace| dynatrace.secret_name.as_str()).unwrap_or_default();
+            let (_, wanted) = spec.secret();
             let found = snapshot.secrets.iter().find(|secret| secret.namespace == namespace && secret.name == wanted);
             let secret = if let Some(secret) = found {
                 SecretState::Found(Arc::clone(secret))
@@ -131,7 +132,7 @@ impl Merge<'_> {
                 snapshot.problems.push(missing);
                 SecretState::Missing(wanted.to_owned())
             };
-            snapshot.sinks.push(Sink { namespace, name, spec, secret });
+            snapshot.sinks.push(Sink { namespace, name, spec: *spec, secret });
         }
         snapshot.problems.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
         snapshot
@@ -150,17 +151,17 @@ fn in_force(previous: &Snapshot, id: &ObjectRef) -> Option<Object> {
         Kind::Sink => {
             let sink = previous.sinks.iter().find(|sink| is_named(&sink.namespace, &sink.name))?;
             let file = previous.origins.get(id).cloned().unwrap_or_default();
-            let secret = sink.spec.dynatrace.as_ref().map(|dynatrace| dynatrace.secret_name.as_str());
-            let missing = missing_secret(Problem::of_file(Severity::Warning, file, "", ""), secret.unwrap_or_default());
-            Some(Object::Sink(sink.spec.clone(), Problem { object: Some(id.to_string()), ..missing }))
+            let missing = missing_secret(Problem::of_file(Severity::Warning, file, "", ""), &sink.spec);
+            Some(Object::Sink(Box::new(sink.spec.clone()), Problem { object: Some(id.to_string()), ..missing }))
         }
     }
 }
 
 /// What to say about a sink without its Secret, at the place that `at` names.
-pub(super) fn missing_secret(at: Problem, secret: &str) -> Problem {
+pub(super) fn missing_secret(at: Problem, spec: &DeceptionAlertSinkSpec) -> Problem {
+    let (section, secret) = spec.secret();
     Problem {
-        field: Some(FieldPath::root("spec").key("dynatrace").key("secretName").to_string()),
+        field: Some(FieldPath::root("spec").key(section).key("secretName").to_string()),
         reason: format!("there is no Secret {} in the agent's namespace", quoted(secret)),
         remedy: if at.file == Path::new(live::SOURCE) { "create it" } else { "add it to the folder" }.to_owned(),
         ..at

@@ -11,6 +11,7 @@ use super::super::sink::DeceptionAlertSinkSpec;
 use super::super::snapshot::{Kind, ObjectRef, Policy};
 use super::super::text::quoted;
 use super::super::validate::{self, Issue};
+use super::super::validate_sink;
 use super::merge::missing_secret;
 use super::node::{Content, Node};
 use super::scope::Scope;
@@ -43,7 +44,7 @@ pub(super) enum Outcome {
 pub(super) enum Object {
     Policy(Policy),
     /// The specification, and the problem to report when the Secret it names is missing.
-    Sink(DeceptionAlertSinkSpec, Problem),
+    Sink(Box<DeceptionAlertSinkSpec>, Problem),
     Secret(Arc<Secret>),
 }
 
@@ -111,7 +112,9 @@ fn policy(scope: &Scope<'_>, object: ObjectRef) -> Reading {
     });
     let (readers, unread) = identity::readers(scope, READERS);
     problems.extend(unread);
-    let policy = Object::Policy(Policy { denied, readers, ..validated.policy });
+    let (labels, unread) = identity::labels(scope);
+    problems.extend(unread);
+    let policy = Object::Policy(Policy { denied, readers, labels, ..validated.policy });
     let outcome = if validated.rejected { Outcome::Invalid { fallback: Some(policy) } } else { Outcome::Valid(policy) };
     Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }
@@ -121,14 +124,17 @@ fn sink(scope: &Scope<'_>, object: ObjectRef) -> Reading {
         Ok(spec) => spec,
         Err(problem) => return invalid(scope, Some(object), *problem),
     };
-    let found = validate::sink(&spec);
+    let found = validate_sink::sink(&spec);
     let mut problems = issues(scope, &found);
     problems.extend(unknown::of_resource(scope, &written(&spec)));
-    let secret_name = spec.dynatrace.as_ref().map(|dynatrace| dynatrace.secret_name.as_str()).unwrap_or_default();
-    let field = FieldPath::root("spec").key("dynatrace").key("secretName");
-    let missing = missing_secret(scope.problem(Severity::Warning, &field, "", ""), secret_name);
-    let outcome =
-        if found.is_empty() { Outcome::Valid(Object::Sink(spec, missing)) } else { Outcome::Invalid { fallback: None } };
+    let (section, _) = spec.secret();
+    let field = FieldPath::root("spec").key(section).key("secretName");
+    let missing = missing_secret(scope.problem(Severity::Warning, &field, "", ""), &spec);
+    let outcome = if found.is_empty() {
+        Outcome::Valid(Object::Sink(Box::new(spec), missing))
+    } else {
+        Outcome::Invalid { fallback: None }
+    };
     Reading { line: scope.node.line, object: Some(object), outcome, problems }
 }
 

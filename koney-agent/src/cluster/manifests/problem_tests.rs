@@ -118,6 +118,38 @@ fn an_annotation_is_a_text_that_says_yes_or_no() {
 }
 
 #[test]
+fn what_a_policy_says_about_its_alerts_is_checked_word_by_word() {
+    let annotated = |annotations: &str| {
+        let annotations = format!("name: service-token\n  annotations: {{{annotations}}}");
+        problems_of(SERVICE_TOKEN.replace("'*'", "''").replace("name: service-token", &annotations))
+    };
+    let good = "koney/severity: LOW, koney/tags: 'team-a, pci', koney/mitre-techniques: 'T1552,T1552.001'";
+    assert_eq!(annotated(good), [""; 0]);
+    let at = |name: &str| format!("a.yaml:5: DeceptionPolicy/service-token metadata.annotations[\"koney/{name}\"]");
+    for (annotation, expected) in [
+        (
+            "koney/severity: high",
+            r#"severity: unknown severity "high"; the policy is in force without it; use CRITICAL, HIGH, MEDIUM or LOW"#,
+        ),
+        (
+            "koney/severity: 7",
+            "severity: must be a text, got a number; the policy is in force without it; use CRITICAL, HIGH, MEDIUM or LOW",
+        ),
+        (
+            "koney/tags: 'ok,not ok'",
+            r#"tags: "not ok" cannot be used; the policy is in force without it; separate words of letters, digits and -_.:/ by commas"#,
+        ),
+        (
+            "koney/mitre-techniques: 'T1552, 1552'",
+            r#"mitre-techniques: "1552" cannot be used; the policy is in force without it; write T1552 or T1552.001, separated by commas"#,
+        ),
+    ] {
+        let (name, text) = expected.split_once(':').expect("the annotation's name");
+        assert_eq!(annotated(annotation), [format!("{}:{text}", at(name))]);
+    }
+}
+
+#[test]
 fn readers_that_cannot_be_understood_are_named_one_by_one() {
     let annotated = |value: &str| {
         let annotations = format!("name: service-token\n  annotations: {{koney/expected-readers: {value}}}");

@@ -51,8 +51,8 @@ fn sinks(definition: Option<&Definition>) -> Finding {
     if !definition.status {
         lost.push("whether alerts arrive is in the agents' Leases only");
     }
-    if definition.lacks("allowHttp") {
-        lost.push("spec.dynatrace.allowHttp is dropped");
+    if definition.lacks("alertmanager") {
+        lost.push("of a sink only spec.dynatrace with secretName and severity is known, the rest of it is dropped");
     }
     foreign(check, &lost)
 }

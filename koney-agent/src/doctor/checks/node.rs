@@ -5,7 +5,7 @@ use super::super::{
     fields::{self, CONTAINER},
     finding::{Finding, Weight},
 };
-use crate::cluster::{SecretState, Sink};
+use crate::cluster::{Receiver, SecretState, Sink};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     vec![openat2(facts), cgroups(facts), pid_namespace(facts), bpffs(facts), certificates(facts)]
@@ -91,7 +91,5 @@ fn certificates(facts: &Facts) -> Finding {
 
 fn has_no_roots(sink: &Sink) -> bool {
     let SecretState::Found(secret) = &sink.secret else { return false };
-    sink.spec.dynatrace.is_some()
-        && !sink.spec.dynatrace.as_ref().is_some_and(|spec| spec.allow_http)
-        && secret.get("caBundle").is_none()
+    sink.spec.receiver().is_some_and(Receiver::is_encrypted) && secret.get("caBundle").is_none()
 }

@@ -194,7 +194,7 @@ fn with_cluster(cluster: Cluster) -> Facts {
 #[test]
 fn a_cluster_with_koneys_definitions_says_what_is_lost_by_them() {
     let own = |word: &str| Some(Definition { status: true, words: vec![word.to_owned()] });
-    let whole = Cluster { version: "v1.32.4".to_owned(), policies: own("ebpf"), sinks: own("allowHttp"), refused: Vec::new() };
+    let whole = Cluster { version: "v1.32.4".to_owned(), policies: own("ebpf"), sinks: own("alertmanager"), refused: Vec::new() };
     assert_eq!(verdict(&with_cluster(whole.clone())), Verdict::Full);
     let koneys = Some(Definition { status: false, words: vec!["tetragon".to_owned()] });
     let facts = with_cluster(Cluster { sinks: koneys, policies: own("tetragon"), ..whole.clone() });

@@ -5,21 +5,30 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::alert::{Alert, samples};
-use crate::sink::{Action, Form, Letter, SinkId};
+use crate::sink::credentials::Values;
+use crate::sink::http::{Courier, Options};
+use crate::sink::{Action, Answer, Form, Letter, SinkId};
 
 const TOKEN: &str = "dt0c01.PUBLIC.VERYSECRET";
 const ENDPOINT: &str = "/platform/ingest/v1/security.events";
 
-pub(super) fn client(url: &str, token: &str, ca_bundle: &str) -> Client {
+pub(super) fn client(url: &str, token: &str, ca_bundle: &str) -> Courier<Config> {
     let sink = SinkId::new("koney-system", "prod");
-    let resource = Resource { sink: &sink, secret: "tenant", allow_http: true };
-    let config = Config::new(resource, |key| match key {
+    let value = |key: &str| match key {
         KEY_API_URL => Some(url.as_bytes()),
         KEY_API_TOKEN => Some(token.as_bytes()),
-        KEY_CA_BUNDLE => Some(ca_bundle.as_bytes()),
+        "caBundle" => Some(ca_bundle.as_bytes()),
         _ => None,
-    });
-    Client::new(config.expect("a good Secret"))
+    };
+    let values = Values { sink: &sink, secret: "tenant", value: &value };
+    Courier::new(Config::new(&values, Options { allow_http: true, allow_local: true }).expect("a good Secret"))
+}
+
+pub(super) async fn attempt(client: &Courier<Config>, batch: &[Letter], form: Form) -> Action {
+    match client.send(batch, form).await {
+        Answer::All(action) => action,
+        other @ Answer::Each(_) => panic!("the endpoint answers for all of them, not {other:?}"),
+    }
 }
 
 pub(super) fn letters(alert: &Alert) -> [Letter; 1] {
@@ -34,7 +43,7 @@ async fn answering(template: ResponseTemplate) -> MockServer {
 
 async fn send(template: ResponseTemplate) -> Action {
     let server = answering(template).await;
-    client(&server.uri(), TOKEN, "").send(&letters(&samples::in_pod()), Form::Full).await
+    attempt(&client(&server.uri(), TOKEN, ""), &letters(&samples::in_pod()), Form::Full).await
 }
 
 fn without_secret(value: &impl Debug) -> String {
@@ -48,7 +57,7 @@ async fn an_event_is_one_json_object_with_the_right_headers() {
     let server = answering(ResponseTemplate::new(202)).await;
     for (token, authorization) in [(TOKEN, format!("Api-Token {TOKEN}")), ("dt0s16.P.S\n", "Bearer dt0s16.P.S".to_owned())] {
         let client = client(&format!("{}/api/", server.uri()), token, "");
-        assert_eq!(client.send(&letters(&samples::in_pod()), Form::Full).await, Action::delivered());
+        assert_eq!(attempt(&client, &letters(&samples::in_pod()), Form::Full).await, Action::delivered());
         let requests = server.received_requests().await.expect("requests are recorded");
         let request = requests.last().expect("one request");
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -117,7 +126,7 @@ async fn an_unreachable_receiver_is_tried_again() {
         drop(listener.accept().await);
     });
     for _ in 0..2 {
-        let action = client.send(&letters(&samples::in_pod()), Form::Full).await;
+        let action = attempt(&client, &letters(&samples::in_pod()), Form::Full).await;
         assert!(matches!(action, Action::Retry { after: None, .. }), "{action:?}");
         assert!(without_secret(&action).contains("127.0.0.1"));
     }
@@ -129,8 +138,8 @@ async fn the_short_form_is_shorter() {
     let server = answering(ResponseTemplate::new(413)).await;
     let client = client(&server.uri(), TOKEN, "");
     let alert = samples::with_arguments(&"x".repeat(4000));
-    assert!(matches!(client.send(&letters(&alert), Form::Full).await, Action::Shorten { .. }));
-    assert!(matches!(client.send(&letters(&alert), Form::Short).await, Action::Reject { .. }));
+    assert!(matches!(attempt(&client, &letters(&alert), Form::Full).await, Action::Shorten { .. }));
+    assert!(matches!(attempt(&client, &letters(&alert), Form::Short).await, Action::Reject { .. }));
     let requests = server.received_requests().await.expect("requests are recorded");
     let lengths: Vec<_> = requests.iter().map(|request| request.body.len()).collect();
     assert!(matches!(lengths.as_slice(), [full, short] if full - short > 3500), "{lengths:?}");
@@ -140,14 +149,14 @@ async fn the_short_form_is_shorter() {
 async fn a_batch_is_an_array_and_is_split_when_it_is_refused() {
     let server = answering(ResponseTemplate::new(202)).await;
     let batch: Vec<_> = (1..=3).map(|number| samples::letter(&Finding::default(), &samples::numbered(number))).collect();
-    assert_eq!(client(&server.uri(), TOKEN, "").send(&batch, Form::Full).await, Action::delivered());
+    assert_eq!(attempt(&client(&server.uri(), TOKEN, ""), &batch, Form::Full).await, Action::delivered());
     let requests = server.received_requests().await.expect("requests are recorded");
     let body: serde_json::Value = serde_json::from_slice(&requests[0].body).expect("a JSON body");
     let ids: Vec<_> = body.as_array().expect("an array").iter().map(|event| event["event.id"].clone()).collect();
     assert_eq!(ids, batch.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>());
     for status in [400, 413] {
         let server = answering(ResponseTemplate::new(status)).await;
-        let action = client(&server.uri(), TOKEN, "").send(&batch, Form::Full).await;
+        let action = attempt(&client(&server.uri(), TOKEN, ""), &batch, Form::Full).await;
         assert!(matches!(action, Action::Split { .. }), "{action:?}");
     }
 }

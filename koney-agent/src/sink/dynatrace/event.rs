@@ -6,7 +6,7 @@
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::alert::sentence::sentence;
-use crate::alert::{Accessor, Alert, Container, Owner, Process, Severity, Trap};
+use crate::alert::{Accessor, Alert, Owner, Process, Purpose, Severity};
 use crate::sink::Render;
 
 /// Bytes of one value. Dynatrace publishes no limit for security events; its sibling APIs take this much.
@@ -32,6 +32,7 @@ enum Value {
     Text(String),
     Integer(u32),
     Decimal(f64),
+    List(Vec<String>),
 }
 
 impl Render for Finding {
@@ -58,18 +59,29 @@ impl Event {
     fn trap(&mut self, alert: &Alert) {
         self.maybe("koney.deception_policy_name", alert.policy.as_deref());
         self.text("koney.trap_type", alert.trap.koney_type());
-        if let Trap::FilesystemHoneytoken { file_path } = &alert.trap {
+        if let Some(file_path) = alert.trap.file_path() {
             self.text("koney.metadata.file_path", file_path);
             if alert.operation.is_beyond_access() {
                 self.text("koney.metadata.operation", alert.operation.name());
             }
         }
+        if let Some(request) = alert.trap.request() {
+            self.maybe("koney.metadata.request_method", request.method.as_deref());
+            self.maybe("koney.metadata.request_host", request.host.as_deref());
+            self.maybe("koney.metadata.request_path", request.path.as_deref());
+            self.maybe("koney.metadata.client_address", request.client.as_deref());
+        }
     }
 
     fn finding(&mut self, alert: &Alert, severity: Severity) {
         let sentence = sentence(alert);
-        let (finding_type, severity) =
-            if alert.gap.is_some() { ("KONEY_COVERAGE", Severity::Medium) } else { ("KONEY_ALERT", severity) };
+        let severity = alert.severity(severity);
+        let finding_type = match alert.purpose {
+            Purpose::Alert if alert.gap.is_some() => "KONEY_COVERAGE",
+            Purpose::Alert => "KONEY_ALERT",
+            Purpose::Heartbeat => "KONEY_HEARTBEAT",
+            Purpose::Test => "KONEY_TEST",
+        };
         self.text("event.kind", "SECURITY_EVENT");
         self.text("event.type", "DETECTION_FINDING");
         self.text("event.name", "Detection finding event");
@@ -90,7 +102,7 @@ impl Event {
     }
 
     fn place(&mut self, alert: &Alert) {
-        let container = container(alert);
+        let container = alert.container();
         self.maybe("k8s.namespace.name", container.map(|container| container.namespace.as_str()));
         self.maybe("k8s.node.name", alert.node_name());
         self.maybe("k8s.pod.name", container.map(|container| container.pod.as_str()));
@@ -149,20 +161,22 @@ impl Event {
             }
             None => {}
         }
-        self.maybe("koney.enrichment", container(alert).filter(|owner| owner.is_unknown()).map(|_| "incomplete"));
-        match alert.gap {
-            Some(gap) => {
-                self.text("koney.coverage.cause", gap.cause.name());
-                self.text("koney.coverage.count", gap.count.to_string());
-            }
-            None => self.text("koney.operation", alert.operation.name()),
+        self.maybe("koney.enrichment", alert.container().filter(|owner| owner.is_unknown()).map(|_| "incomplete"));
+        if let Some(gap) = alert.gap {
+            self.text("koney.coverage.cause", gap.cause.name());
+            self.text("koney.coverage.count", gap.count.to_string());
         }
+        self.maybe("koney.operation", alert.operation_name());
         self.text("koney.detector", alert.detector);
         if let Some(process) = &alert.process {
             self.process_extras(process);
         }
         self.maybe("rule.id", alert.policy.as_deref());
         self.maybe("rule.name", alert.policy.as_deref());
+        self.maybe("k8s.cluster.name", alert.cluster.as_deref());
+        self.list("koney.tags", &mut alert.labels.tags.iter().map(String::as_str));
+        self.list("threat.attack.technique.ids", &mut alert.labels.main_techniques());
+        self.list("threat.attack.subtechnique.ids", &mut alert.labels.sub_techniques());
     }
 
     fn process_extras(&mut self, process: &Process) {
@@ -184,6 +198,13 @@ impl Event {
         }
     }
 
+    fn list(&mut self, key: &'static str, values: &mut dyn Iterator<Item = &str>) {
+        let values: Vec<_> = values.map(str::to_owned).collect();
+        if !values.is_empty() {
+            self.fields.push((key, Value::List(values)));
+        }
+    }
+
     fn text(&mut self, key: &'static str, value: impl Into<String>) {
         let mut value = value.into();
         value.truncate(value.floor_char_boundary(LONGEST_VALUE));
@@ -201,16 +222,10 @@ impl Serialize for Event {
                 Value::Text(text) => map.serialize_entry(key, text)?,
                 Value::Integer(number) => map.serialize_entry(key, number)?,
                 Value::Decimal(number) => map.serialize_entry(key, number)?,
+                Value::List(texts) => map.serialize_entry(key, texts)?,
             }
         }
         map.end()
-    }
-}
-
-fn container(alert: &Alert) -> Option<&Container> {
-    match &alert.owner {
-        Owner::Container(container) => Some(container),
-        Owner::Host { .. } => None,
     }
 }
 

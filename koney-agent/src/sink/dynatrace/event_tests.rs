@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::alert::samples;
+use crate::alert::{Container, Trap, samples};
 
 fn rendered(alert: &Alert) -> String {
     String::from_utf8(Finding::default().render(alert)).expect("JSON is UTF-8")
@@ -161,8 +161,10 @@ fn severities_have_their_scores() {
 
 #[test]
 fn what_the_attacker_writes_stays_text() {
-    let arguments = "[red] [/x] :smile: \"}\n\u{1b}[2J <script> KONEY_FINGERPRINT_1337";
-    assert_eq!(value_of(&samples::with_arguments(arguments))["process.executable.arguments"], arguments);
+    let event = value_of(&samples::hostile());
+    for key in ["process.executable.arguments", "process.cwd", "koney.accessed_path"] {
+        assert_eq!(event[key], samples::HOSTILE, "{key}");
+    }
 }
 
 #[test]
@@ -177,5 +179,54 @@ fn executables_are_split_as_koney_splits_them() {
         [("/usr/bin/cat", Some(("/usr/bin", "cat"))), ("/cat", Some(("/", "cat"))), ("sh", Some((".", "sh"))), ("", None)]
     {
         assert_eq!(split_path(path), expected);
+    }
+}
+
+#[test]
+fn every_type_of_trap_has_its_metadata() {
+    let metadata = |alert: &Alert| {
+        let event = rendered(alert);
+        let (_, rest) = event.split_once(r#""koney.trap_type":"#).expect("the type");
+        rest.split_once(r#","event.kind""#).expect("the next key").0.to_owned()
+    };
+    assert_eq!(
+        metadata(&samples::http_endpoint()),
+        concat!(
+            r#""http_endpoint","koney.metadata.request_method":"GET","koney.metadata.request_host":"shop.example","#,
+            r#""koney.metadata.request_path":"/admin/backup.sql","koney.metadata.client_address":"10.0.0.9""#
+        )
+    );
+    assert_eq!(metadata(&samples::http_payload()), r#""http_payload","koney.metadata.request_path":"/login""#);
+    assert_eq!(metadata(&samples::coverage()), r#""unknown""#);
+    let event = value_of(&samples::http_endpoint());
+    assert_eq!(event["finding.title"], "Koney alert triggered");
+}
+
+#[test]
+fn what_the_policy_says_is_carried_and_wins() {
+    let event = value_of(&samples::labelled());
+    for (key, value) in [
+        ("finding.severity", json!("CRITICAL")),
+        ("dt.security.risk.score", json!(10.0)),
+        ("koney.tags", json!(["team-a", "pci"])),
+        ("threat.attack.technique.ids", json!(["T1552"])),
+        ("threat.attack.subtechnique.ids", json!(["T1552.001"])),
+        ("k8s.cluster.name", json!("prod-eu")),
+    ] {
+        assert_eq!(event[key], value, "{key}");
+    }
+}
+
+#[test]
+fn what_is_no_access_is_of_a_type_of_its_own() {
+    let types = [
+        (samples::coverage(), "KONEY_COVERAGE", "MEDIUM"),
+        (Alert { purpose: Purpose::Heartbeat, ..samples::on_host() }, "KONEY_HEARTBEAT", "LOW"),
+        (Alert { purpose: Purpose::Test, ..samples::on_host() }, "KONEY_TEST", "LOW"),
+    ];
+    for (alert, kind, severity) in types {
+        let event = value_of(&alert);
+        assert_eq!((&event["finding.type"], &event["finding.severity"]), (&json!(kind), &json!(severity)));
+        assert_eq!(event.get("koney.operation"), None);
     }
 }

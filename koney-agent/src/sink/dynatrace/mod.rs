@@ -3,7 +3,6 @@
 mod client;
 mod config;
 mod event;
-mod failure;
 mod late;
 mod response;
 mod token;
@@ -14,8 +13,5 @@ mod client_tests;
 #[cfg(test)]
 mod tls_tests;
 
-pub use client::Client;
-pub use config::{Config, KEY_API_TOKEN, KEY_API_URL, KEY_CA_BUNDLE, Resource};
+pub use config::{Config, KEY_API_TOKEN, KEY_API_URL};
 pub use event::Finding;
-pub use token::Token;
-pub use url::ApiUrl;

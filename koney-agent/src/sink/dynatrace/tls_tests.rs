@@ -1,52 +1,20 @@
 //! Against a real TLS server on loopback whose certificate no system trusts.
 
-use std::sync::Arc;
-
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-
-use super::client_tests::{client, letters};
+use super::client_tests::{attempt, client, letters};
 use crate::alert::samples;
-use crate::sink::{Action, Form, alone, install_crypto_provider};
+use crate::sink::http::hostile::{self, Behaviour};
+use crate::sink::{Action, Form, alone};
 
 const TOKEN: &str = "dt0c01.PUBLIC.VERYSECRET";
 
 /// Serves 202 for ever; gives its address and the root that vouches for it.
 async fn server(name: &str) -> (String, String) {
-    install_crypto_provider();
-    let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().expect("a key");
-    let root = authority.self_signed(&authority_key).expect("a root").pem();
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-    let certificate = params.signed_by(&key, &Issuer::new(authority, authority_key)).expect("a certificate");
-    let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)
-        .expect("a server configuration");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-            let mut request = Vec::new();
-            while !request.ends_with(b"}") && matches!(stream.read_buf(&mut request).await, Ok(1..)) {}
-            drop(stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await);
-            drop(stream.shutdown().await);
-        }
-    });
-    (format!("https://localhost:{port}"), root)
+    let server = hostile::serve(name, Behaviour::answer(202, "")).await;
+    (server.url, server.root)
 }
 
 async fn send(url: &str, ca_bundle: &str) -> Action {
-    client(url, TOKEN, ca_bundle).send(&letters(&samples::in_pod()), Form::Full).await
+    attempt(&client(url, TOKEN, ca_bundle), &letters(&samples::in_pod()), Form::Full).await
 }
 
 #[tokio::test]

@@ -69,9 +69,9 @@ impl Entry {
 }
 
 impl Index {
-    /// Where an alert goes. One that sums up a burst already is told as it is, while there is space.
-    pub(super) fn placement(&self, kinds: Kinds, sums_up: bool, short: bool, now: Timestamp) -> Placement {
-        if !sums_up {
+    /// Where an alert goes. One that stands alone has a row of its own, while there is space.
+    pub(super) fn placement(&self, kinds: Kinds, stands_alone: bool, short: bool, now: Timestamp) -> Placement {
+        if !stands_alone {
             if let Some(row) = self.open.get(&(kinds.fine, false)) {
                 return Placement::Into(*row);
             }
@@ -168,8 +168,8 @@ impl Index {
     }
 
     /// When the next row that must still wait may be sent.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.rows.values().map(|entry| entry.head.due).min()
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rows.values().map(|entry| entry.head.due).filter(|due| !is_reached(*due, now)).min()
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&Entry> {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use redb::StorageBackend;
 
@@ -13,6 +13,7 @@ use crate::sink::SinkId;
 
 /// Longest file name that is written as it is; the endings of files that are set aside come on top.
 const LONGEST_NAME: usize = 180;
+const SUFFIX: &str = ".redb";
 
 /// One file and those that were set aside from it, told apart by their endings; the file in use has an empty one.
 pub trait Medium: Debug + Send + Sync {
@@ -93,6 +94,21 @@ impl Medium for Folder {
     }
 }
 
+/// Removes all files of queues in a folder but those of these sinks, whatever their endings. Returns their names.
+pub(in crate::sink) fn sweep(folder: &Path, keep: &[SinkId]) -> io::Result<Vec<String>> {
+    let keep: Vec<_> = keep.iter().map(name).collect();
+    let mut removed = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let Ok(file) = entry?.file_name().into_string() else { continue };
+        let is_queue = file.contains(SUFFIX);
+        if is_queue && !keep.iter().any(|name| file.starts_with(name)) {
+            fs::remove_file(folder.join(&file))?;
+            removed.push(file);
+        }
+    }
+    Ok(removed)
+}
+
 /// Of resources the parts are DNS names already; whatever else there is becomes its digits.
 fn name(sink: &SinkId) -> String {
     use std::fmt::Write as _;
@@ -107,7 +123,7 @@ fn name(sink: &SinkId) -> String {
     };
     let whole = format!("{}_{}", escaped(&sink.namespace), escaped(&sink.name));
     if whole.len() <= LONGEST_NAME {
-        return format!("{whole}.redb");
+        return format!("{whole}{SUFFIX}");
     }
     let kind = super::kind::digest("file", &[&sink.namespace, &sink.name]);
     let kept = whole.get(..LONGEST_NAME - 34).unwrap_or_default();
@@ -132,6 +148,18 @@ mod tests {
         let long = "x".repeat(253);
         assert!(named(&long, &long).len() < 230);
         assert_ne!(named(&long, &long), named(&long, &"x".repeat(252)));
+    }
+
+    #[test]
+    fn only_queues_of_sinks_that_are_gone_are_swept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in ["a_b.redb", "a_b.redb.v2", "a_bc.redb", "a_gone.redb", "a_gone.redb.corrupt-1", "other"] {
+            fs::write(folder.path().join(file), "").expect("written");
+        }
+        let mut removed = sweep(folder.path(), &[SinkId::new("a", "b"), SinkId::new("a", "bc")]).expect("swept");
+        removed.sort_unstable();
+        assert_eq!(removed, ["a_gone.redb", "a_gone.redb.corrupt-1"]);
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 4);
     }
 
     #[test]

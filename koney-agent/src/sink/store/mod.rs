@@ -31,6 +31,7 @@ use jiff::Timestamp;
 pub use bounds::{Bounds, News, Place, Stats, WINDOW};
 pub use dead::DeadLetter;
 pub use kind::{Kind, Kinds};
+pub(super) use medium::sweep;
 pub use medium::{Folder, Medium};
 pub use push::Pushed;
 
@@ -38,7 +39,7 @@ use super::{BatchLimits, Letter};
 use crate::alert::AlertId;
 use dead::{Dead, Grave};
 use disk::{Change, Disk, Unusable};
-use index::{Body, Entry, Index, is_reached};
+use index::{Body, Entry, Index};
 use row::{Head, State};
 use seen::Seen;
 
@@ -69,6 +70,17 @@ pub struct Store {
     forgotten: u64,
     given_up: u64,
     unreadable: u64,
+}
+
+/// What may be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The letters.
+    pub letters: Vec<Letter>,
+    /// One of them is the first of its kind, or may be.
+    pub urgent: bool,
+    /// There are others that had no room within the limits.
+    pub more: bool,
 }
 
 impl Store {
@@ -102,26 +114,30 @@ impl Store {
         store
     }
 
-    /// Letters that may be sent, oldest first and within the limits; at least one, if there is any. They stay, and what they say stays the
-    /// same from now on.
-    pub fn take(&mut self, now: Timestamp, limits: BatchLimits) -> Vec<Letter> {
-        let mut letters = Vec::new();
+    /// Letters that may be sent, oldest first and within the limits, but not those of `except`; at least one, if there is any. They stay,
+    /// and what they say stays the same from now on.
+    pub fn take(&mut self, now: Timestamp, limits: BatchLimits, except: &[AlertId]) -> Taken {
+        let except: Vec<_> = except.iter().map(AlertId::digest).collect();
+        let mut taken = Taken::default();
         let mut bytes = 0_usize;
         let mut open = Vec::new();
-        for (number, entry) in self.index.due(now) {
-            if letters.len() >= limits.entries.max(1) {
+        for (number, entry) in self.index.due(now).filter(|(_, entry)| !except.contains(&entry.head.id)) {
+            taken.more = taken.letters.len() >= limits.entries.max(1);
+            if taken.more {
                 break;
             }
             // What cannot be read now may be readable when the disk is.
             let Some(body) = self.body(number, entry) else { continue };
             bytes = bytes.saturating_add(body.len());
-            if bytes > limits.bytes && !letters.is_empty() {
+            taken.more = bytes > limits.bytes && !taken.letters.is_empty();
+            if taken.more {
                 break;
             }
             if entry.head.is_open() {
                 open.push((number, entry.head, body.clone()));
             }
-            letters.push(Letter { id: AlertId::from_digest(&entry.head.id), time: entry.head.time, body });
+            taken.urgent |= entry.head.state == State::Single && entry.head.count <= 1;
+            taken.letters.push(Letter { id: AlertId::from_digest(&entry.head.id), time: entry.head.time, body });
         }
         if !open.is_empty() {
             for (number, head, body) in open {
@@ -129,14 +145,13 @@ impl Store {
             }
             self.commit(now);
         }
-        letters
+        taken
     }
 
-    /// When there will be letters, if there are any that wait for their time.
+    /// When the next row that still waits for its time may be sent.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        // Due and not taken: it could not be read.
-        self.index.next_due().map(|due| if is_reached(due, now) { self.retry_at.max(now) } else { due })
+        self.index.next_due(now)
     }
 
     /// Makes every row due: there will be no time to wait for what would become part of it.

@@ -42,7 +42,8 @@ impl Store {
         let reason = error.to_string();
         self.disk = None;
         self.writable = false;
-        self.retry_at = later(now);
+        // Who has the file is about to close it.
+        self.retry_at = if matches!(error, Unusable::Busy) { now } else { later(now) };
         let place = Place::Memory { reason: reason.clone() };
         if self.place != place {
             self.place = place;

@@ -8,7 +8,7 @@ use super::index::{Body, Entry, Placement, later, size};
 use super::kind::{Kinds, sum_id};
 use super::row::{Head, State};
 use super::seen::REMEMBERED;
-use crate::alert::{Alert, AlertId, Gap, Repeated};
+use crate::alert::{Alert, AlertId, Gap, Purpose, Repeated};
 use crate::sink::Render;
 
 /// The largest transaction, as a part of all that the disk may hold: until it is done the file has to hold more than that.
@@ -69,13 +69,13 @@ impl Store {
 
     fn take_in(&mut self, now: Timestamp, id: [u8; 16], alert: &Alert, render: &dyn Render) -> Option<Placement> {
         let kinds = Kinds::of(alert);
-        let placement = self.index.placement(kinds, alert.repeats.is_some(), self.is_short(), now);
+        let placement = self.index.placement(kinds, stands_alone(alert), self.is_short(), now);
         let (number, head) = match placement {
             Placement::New(State::Single) => {
                 let body = render.render(alert);
                 let head = single(id, kinds, alert);
                 self.place(head, body)?;
-                if alert.repeats.is_none() {
+                if !stands_alone(alert) {
                     self.index.begin_window(kinds.fine, now);
                 }
                 return Some(placement);
@@ -125,6 +125,11 @@ impl Store {
         let bytes = if self.writable { self.index.disk.bytes >= bytes / 2 } else { self.index.memory.bytes >= memory / 2 };
         bytes || self.index.len() >= entries / 2
     }
+}
+
+/// It sums up a burst already, or somebody waits for it: told as it is, while there is space.
+fn stands_alone(alert: &Alert) -> bool {
+    alert.repeats.is_some() || alert.purpose != Purpose::Alert
 }
 
 fn single(id: [u8; 16], kinds: Kinds, alert: &Alert) -> Head {

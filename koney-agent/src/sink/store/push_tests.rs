@@ -13,19 +13,19 @@ fn tiny() -> Store {
 fn repeats_within_a_minute_are_one_alert_with_a_count() {
     let mut store = memory();
     push(&mut store, start(), &[alert(1, 1, 0)]);
-    assert_eq!(store.take(start(), BatchLimits::USUAL).len(), 1, "the first is due at once");
+    assert_eq!(store.take(start(), BatchLimits::USUAL, &[]).letters.len(), 1, "the first is due at once");
     for second in 1..=3 {
         push(&mut store, after(i64::from(second)), &[alert(1, 1, second)]);
     }
     push(&mut store, after(4), &[alert(1, 2, 0)]);
-    assert_eq!(store.take(after(59), BatchLimits::USUAL).len(), 2, "another process has a first of its own");
-    assert_eq!(store.next_due(start()), Some(start()));
-    let letters = store.take(after(60), BatchLimits::USUAL);
+    assert_eq!(store.take(after(59), BatchLimits::USUAL, &[]).letters.len(), 2, "another process has a first of its own");
+    assert_eq!(store.next_due(start()), Some(after(60)));
+    let letters = store.take(after(60), BatchLimits::USUAL, &[]).letters;
     assert_eq!(letters.len(), 3);
     assert!(texts(&letters)[1].ends_with(" 3"), "{:?}", texts(&letters));
     // What was handed out stays as it is: more is told by another.
     push(&mut store, after(61), &[alert(1, 1, 4)]);
-    let later = store.take(after(61), BatchLimits::USUAL);
+    let later = store.take(after(61), BatchLimits::USUAL, &[]).letters;
     assert_eq!((&later[..3], later.len()), (&letters[..], 4));
     assert_eq!(later[3].id, alert(1, 1, 4).id);
 }
@@ -36,7 +36,7 @@ fn while_nothing_is_sent_a_count_goes_on() {
     for second in 0..600 {
         push(&mut store, after(second), &[alert(1, 1, u32::try_from(second).expect("few"))]);
     }
-    let letters = store.take(after(600), BatchLimits::USUAL);
+    let letters = store.take(after(600), BatchLimits::USUAL, &[]).letters;
     assert_eq!(letters.len(), 2);
     assert!(texts(&letters)[1].ends_with(" 599"));
     assert_eq!(store.stats().counted, 599);
@@ -47,7 +47,7 @@ fn what_sums_up_a_burst_already_is_told_as_it_is() {
     let mut store = memory();
     let sum = Repeated { count: 7, first: start(), last: after(9) };
     push(&mut store, start(), &[alert(1, 1, 0), Alert { repeats: Some(sum), ..alert(1, 1, 1) }]);
-    let letters = store.take(start(), BatchLimits::USUAL);
+    let letters = store.take(start(), BatchLimits::USUAL, &[]).letters;
     assert_eq!(ids(&letters), [alert(1, 1, 0).id, alert(1, 1, 1).id]);
 }
 
@@ -70,7 +70,7 @@ fn gaps_of_one_cause_are_added() {
     for (number, count) in [(1, 10), (2, 20), (3, 30)] {
         store.push(start(), &[&gap(number, count)], &Lost);
     }
-    assert_eq!(texts(&store.take(after(60), BatchLimits::USUAL)), ["10", "50"]);
+    assert_eq!(texts(&store.take(after(60), BatchLimits::USUAL, &[]).letters), ["10", "50"]);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn when_space_is_short_only_the_first_of_a_coarse_kind_has_a_row() {
     assert_eq!((pushed.stored, pushed.counted), (0, 996));
     assert_eq!(push(&mut store, start(), &[alert(2, 1, 0)]).stored, 1, "another trap's first");
     assert_eq!(push(&mut store, start(), &[alert(2, 2, 0)]).counted, 1);
-    let letters = store.take(after(60), BatchLimits::USUAL);
+    let letters = store.take(after(60), BatchLimits::USUAL, &[]).letters;
     let counts: Vec<_> = texts(&letters).iter().map(|text| text.split(' ').nth(1).map(str::to_owned)).collect();
     let counts: Vec<_> = counts.iter().map(|count| count.as_deref().unwrap_or_default()).collect();
     assert_eq!(counts, ["0", "0", "0", "0", "996", "0", "1"]);
@@ -111,7 +111,7 @@ fn what_the_disk_has_no_room_for_is_in_memory_until_it_has() {
     assert_eq!(store.stats().volatile, 0);
     drop(store);
     let mut store = super::tests::with_bounds(&folder, bounds);
-    assert_eq!(store.take(start(), BatchLimits::USUAL).len(), 4);
+    assert_eq!(store.take(start(), BatchLimits::USUAL, &[]).letters.len(), 4);
 }
 
 #[test]
@@ -122,21 +122,21 @@ fn counts_go_on_after_a_restart_but_not_in_what_was_handed_out() {
     drop(store);
     let mut store = on_disk(&folder);
     push(&mut store, after(1), &[alert(1, 1, 2)]);
-    let letters = store.take(after(60), BatchLimits::USUAL);
+    let letters = store.take(after(60), BatchLimits::USUAL, &[]).letters;
     assert!(texts(&letters)[1].ends_with(" 2"), "{:?}", texts(&letters));
     drop(store);
     let mut store = on_disk(&folder);
     push(&mut store, after(61), &[alert(1, 1, 3)]);
-    assert_eq!(store.take(after(61), BatchLimits::USUAL)[..2], letters[..]);
+    assert_eq!(store.take(after(61), BatchLimits::USUAL, &[]).letters[..2], letters[..]);
 }
 
 #[test]
 fn a_clock_that_is_set_back_makes_nothing_wait() {
     let mut store = memory();
     push(&mut store, after(86_400), &[alert(1, 1, 0), alert(1, 1, 1)]);
-    assert_eq!(store.take(start(), BatchLimits::USUAL).len(), 2);
+    assert_eq!(store.take(start(), BatchLimits::USUAL, &[]).letters.len(), 2);
     push(&mut store, start(), &[alert(1, 1, 2)]);
-    assert_eq!(store.take(start(), BatchLimits::USUAL).len(), 3);
+    assert_eq!(store.take(start(), BatchLimits::USUAL, &[]).letters.len(), 3);
 }
 
 #[test]
@@ -144,6 +144,6 @@ fn at_the_end_no_window_is_waited_for() {
     let mut store = memory();
     push(&mut store, start(), &[alert(1, 1, 0), alert(1, 1, 1)]);
     store.close_windows(start());
-    assert_eq!(store.take(start(), BatchLimits::USUAL).len(), 2);
-    assert_eq!(PLAIN.render(&alert(1, 1, 0)), store.take(start(), BatchLimits::USUAL)[0].body);
+    assert_eq!(store.take(start(), BatchLimits::USUAL, &[]).letters.len(), 2);
+    assert_eq!(PLAIN.render(&alert(1, 1, 0)), store.take(start(), BatchLimits::USUAL, &[]).letters[0].body);
 }

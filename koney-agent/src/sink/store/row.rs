@@ -130,7 +130,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
+        #![proptest_config(crate::properties::cases(256))]
 
         #[test]
         fn reads_what_it_wrote(count: u64, time: i64, sealed: bool, body: Vec<u8>) {

@@ -73,14 +73,14 @@ fn what_was_pushed_is_there_after_a_restart_until_it_is_removed() {
     let mut store = on_disk(&folder);
     let pushed = push(&mut store, start(), &[alert(1, 1, 1), alert(1, 2, 2)]);
     assert_eq!(pushed, Pushed { stored: 2, durable: true, ..Pushed::default() });
-    let before = store.take(start(), BatchLimits::USUAL);
+    let before = store.take(start(), BatchLimits::USUAL, &[]).letters;
     drop(store);
     let mut store = on_disk(&folder);
-    assert_eq!(store.take(after(5), BatchLimits::USUAL), before);
+    assert_eq!(store.take(after(5), BatchLimits::USUAL, &[]).letters, before);
     store.remove(&ids(&before)[..1], after(5));
     drop(store);
     let mut store = on_disk(&folder);
-    assert_eq!(store.take(after(5), BatchLimits::USUAL), before[1..]);
+    assert_eq!(store.take(after(5), BatchLimits::USUAL, &[]).letters, before[1..]);
     assert_eq!((store.stats().rows, store.stats().place, store.news()), (1, Place::Disk, vec![]));
 }
 
@@ -90,7 +90,7 @@ fn a_record_that_is_read_again_is_counted_once() {
     let mut store = on_disk(&folder);
     let alerts = [alert(1, 1, 1), alert(1, 1, 2), alert(1, 1, 2)];
     assert_eq!(push(&mut store, start(), &alerts), Pushed { stored: 1, counted: 1, known: 1, durable: true, refused: vec![] });
-    let letters = store.take(after(60), BatchLimits::USUAL);
+    let letters = store.take(after(60), BatchLimits::USUAL, &[]).letters;
     store.remove(&ids(&letters), after(60));
     drop(store);
     let mut store = on_disk(&folder);
@@ -103,11 +103,11 @@ fn letters_are_taken_oldest_first_and_within_limits() {
     let mut store = memory();
     push(&mut store, start(), &(1..=5).map(|pid| alert(1, pid, 0)).collect::<Vec<_>>());
     let limits = |entries, bytes| BatchLimits { entries, bytes };
-    let taken = |store: &mut Store, limits| store.take(start(), limits).len();
+    let taken = |store: &mut Store, limits| store.take(start(), limits, &[]).letters.len();
     assert_eq!(taken(&mut store, limits(3, usize::MAX)), 3);
     assert_eq!(taken(&mut store, limits(100, 80)), 2);
     assert_eq!(taken(&mut store, limits(100, 1)), 1, "one that is too large goes alone");
-    assert_eq!(store.take(start(), BatchLimits::SINGLE)[0].id, alert(1, 1, 0).id);
+    assert_eq!(store.take(start(), BatchLimits::SINGLE, &[]).letters[0].id, alert(1, 1, 0).id);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn dead_letters_are_kept_with_their_reason_and_can_be_sent_again() {
     assert_eq!(store.drop_dead(&[alerts[0].id.clone()], after(2)), 1);
     drop(store);
     let mut store = on_disk(&folder);
-    assert_eq!(ids(&store.take(after(3), BatchLimits::USUAL)), [alerts[1].id.clone()]);
+    assert_eq!(ids(&store.take(after(3), BatchLimits::USUAL, &[]).letters), [alerts[1].id.clone()]);
     assert_eq!(store.dead().iter().map(|letter| letter.id.clone()).collect::<Vec<_>>(), [alerts[2].id.clone()]);
 }
 
@@ -165,7 +165,7 @@ fn the_file_has_room_for_all_that_its_bounds_allow() {
             store.push(after(round), &alerts.iter().collect::<Vec<_>>(), &Plain(random.usize(1..=size)));
         }
         assert!(store.stats().place == Place::Disk, "{:?}", store.news());
-        let waiting = store.take(after(round), BatchLimits { entries: usize::MAX, bytes: usize::MAX });
+        let waiting = store.take(after(round), BatchLimits { entries: usize::MAX, bytes: usize::MAX }, &[]).letters;
         let some: Vec<_> = ids(&waiting).into_iter().filter(|_| random.u8(..3) == 0).collect();
         for id in some.iter().take(50) {
             store.bury(id, "no", after(round));
