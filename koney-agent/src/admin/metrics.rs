@@ -121,7 +121,6 @@ mod tests {
     #[test]
     fn everything_that_is_counted_is_on_the_page() {
         let health = sink::Health {
-            id: SinkId::new("koney-system", "prod"),
             configured: true,
             queued: 3,
             delivered: 5,
@@ -129,6 +128,7 @@ mod tests {
             dropped: 1,
             retried: 7,
             last_error: Some("\"\nsecret".to_owned()),
+            ..sink::Health::new(SinkId::new("koney-system", "prod"))
         };
         let facts = Facts {
             method: "lsm",

@@ -272,6 +272,18 @@ impl AlertId {
         Self(id)
     }
 
+    /// The bytes that the digits stand for.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 16] {
+        let mut digest = [0; 16];
+        for (byte, digits) in digest.iter_mut().zip(self.0.as_bytes().chunks(2)) {
+            let value =
+                digits.iter().filter_map(|digit| char::from(*digit).to_digit(16)).fold(0, |value, digit| value * 16 + digit);
+            *byte = u8::try_from(value).expect("two hex digits");
+        }
+        digest
+    }
+
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

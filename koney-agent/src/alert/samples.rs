@@ -102,9 +102,13 @@ pub(crate) fn hostile() -> Alert {
 /// Markup, quotes, control characters, separators of every format, and what reverses the direction of writing.
 pub(crate) const HOSTILE: &str = "</x>&\"'`|=\\\n\r\t\u{0}\u{1b}[2J\u{202e}\u{2028}<!channel> <http://evil|ok> *b* :smile: ] [a=\"b\"] \u{fffd}\u{1f600}{policy}";
 
-/// An alert that differs from every other number's in its id.
+/// An alert that differs from every other number's in its id and its process.
 pub(crate) fn numbered(number: u8) -> Alert {
-    Alert { id: AlertId::from_digest(&[number; 16]), ..in_pod() }
+    let mut alert = Alert { id: AlertId::from_digest(&[number; 16]), ..in_pod() };
+    if let Some(process) = &mut alert.process {
+        process.pid = Some(number.into());
+    }
+    alert
 }
 
 /// The arguments of the process of [`in_pod`] replaced.

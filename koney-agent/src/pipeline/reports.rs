@@ -64,7 +64,6 @@ mod tests {
         }
         let snapshot = manifests::read(folder.path(), "koney-system", &Snapshot::default()).expect("the folder is there");
         let health = Health {
-            id: SinkId::new("koney-system", "prod"),
             configured: false,
             queued: 1,
             delivered: 0,
@@ -72,6 +71,7 @@ mod tests {
             dropped: 0,
             retried: 0,
             last_error: Some("x".repeat(5000)),
+            ..Health::new(SinkId::new("koney-system", "prod"))
         };
         let report = report("lsm", &snapshot, &Table::default(), &[health]);
         assert!(report.policies["good"].watched && report.policies["good"].problem.is_none());

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// The longest that a receiver can make us wait: a hint of a year would be silence.
-const LONGEST_HINT: Duration = Duration::from_mins(15);
+const LONGEST_HINT: Duration = Duration::from_hours(1);
 
 /// Bounds of an exponential schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

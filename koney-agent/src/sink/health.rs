@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use super::SinkId;
+use super::store::{Place, Stats};
 
 /// One sink at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,18 +15,47 @@ pub struct Health {
     pub id: SinkId,
     /// It has a configuration that alerts can be sent with.
     pub configured: bool,
-    /// Alerts that wait.
+    /// Alerts that wait, each row of the queue once.
     pub queued: usize,
+    /// When the oldest of them happened.
+    pub oldest: Option<Timestamp>,
+    /// Why a kill would lose what is queued, if it would.
+    pub volatile: Option<String>,
+    /// Alerts that became part of a count.
+    pub counted: u64,
     /// Alerts that the receiver took.
     pub delivered: u64,
     /// Alerts that the receiver will never take.
     pub rejected: u64,
-    /// Alerts that found the queue full.
+    /// Those of them that are kept, now.
+    pub dead_letters: usize,
+    /// Alerts that found no room anywhere, or gave way among the dead letters.
     pub dropped: u64,
     /// Attempts that failed and are repeated.
     pub retried: u64,
     /// Why alerts wait now, or why the configuration in use is not the newest.
     pub last_error: Option<String>,
+}
+
+impl Health {
+    /// A sink that has done nothing yet.
+    #[must_use]
+    pub fn new(id: SinkId) -> Self {
+        Self {
+            id,
+            configured: false,
+            queued: 0,
+            oldest: None,
+            volatile: None,
+            counted: 0,
+            delivered: 0,
+            rejected: 0,
+            dead_letters: 0,
+            dropped: 0,
+            retried: 0,
+            last_error: None,
+        }
+    }
 }
 
 /// What the task of a sink counts.
@@ -37,9 +69,11 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn count_delivered(&self) {
-        self.delivered.fetch_add(1, Ordering::Relaxed);
-        replace(&self.send_error, None);
+    pub(super) fn count_delivered(&self, alerts: usize) {
+        if alerts > 0 {
+            self.delivered.fetch_add(alerts as u64, Ordering::Relaxed);
+            replace(&self.send_error, None);
+        }
     }
 
     /// Returns how many there are now, and whether the reason is another than before.
@@ -58,17 +92,24 @@ impl Counters {
         replace(&self.config_error, error)
     }
 
-    pub(super) fn health(&self, id: &SinkId, configured: bool, queued: usize, dropped: u64) -> Health {
+    pub(super) fn health(&self, id: &SinkId, configured: bool, stats: &Stats) -> Health {
         let read = |error: &Mutex<Option<String>>| error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Health {
-            id: id.clone(),
             configured,
-            queued,
+            queued: stats.rows,
+            oldest: stats.oldest,
+            volatile: match &stats.place {
+                Place::Disk => None,
+                Place::Memory { reason } => Some(reason.clone()),
+            },
+            counted: stats.counted,
             delivered: self.delivered.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
-            dropped,
+            dead_letters: stats.dead,
+            dropped: stats.given_up + stats.forgotten,
             retried: self.retried.load(Ordering::Relaxed),
             last_error: read(&self.config_error).or_else(|| read(&self.send_error)),
+            ..Health::new(id.clone())
         }
     }
 }

@@ -53,7 +53,7 @@ async fn with_everything_logged() {
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&server).await;
 
     let tick = Schedule { first: Duration::from_millis(1), cap: Duration::from_millis(1) };
-    let sinks = SinkSet::new(Settings { capacity: 10, schedules: Schedules { fast: tick, slow: tick } });
+    let sinks = SinkSet::new(Settings { schedules: Schedules { fast: tick, slow: tick }, ..Settings::default() });
     let id = SinkId::new("koney-system", "prod");
     let uri = server.uri();
     let value = |key: &str| match key {

@@ -25,6 +25,7 @@ mod short;
 pub mod slack;
 pub mod splunk;
 pub mod stdout;
+pub mod store;
 pub mod syslog;
 mod task;
 mod transport;
@@ -32,6 +33,8 @@ pub mod webhook;
 
 #[cfg(test)]
 mod alone;
+#[cfg(test)]
+mod durable_tests;
 #[cfg(test)]
 mod every;
 #[cfg(test)]
@@ -42,6 +45,8 @@ mod hostile_tests;
 mod leak_tests;
 #[cfg(test)]
 mod set_tests;
+#[cfg(test)]
+mod task_tests;
 
 pub use backoff::{Schedule, Schedules};
 pub use config::{ConfigError, SinkConfig, SinkId, Target};
@@ -49,9 +54,9 @@ pub use filter::Filter;
 pub use health::Health;
 pub use outcome::{Action, Form};
 pub use prepare::Prepared;
-pub use queue::{CAPACITY, Overflow, Queue};
+pub use queue::{Queue, Stored};
 pub use render::Render;
-pub use set::{Leftover, Settings, SinkSet};
+pub use set::{Enqueued, Leftover, Settings, SinkSet};
 pub use transport::{Answer, Attempt, BatchLimits, Letter, Transport};
 
 /// Makes ring the cryptography of every TLS connection of this process. Calling it again changes nothing.

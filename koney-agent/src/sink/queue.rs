@@ -1,152 +1,320 @@
-//! One sink's alerts that are not delivered yet, oldest first.
+//! One sink's queue for code that must not wait: alerts go in at once, and whoever wants to know when they are durable is told.
 //!
-//! In goes an alert, out comes the head, and the head stays until it is acknowledged: a failed attempt loses nothing. The three
-//! operations are all that a durable queue has to offer in its place.
+//! A queue with a file has a thread, for nothing else may wait for a disk. While one transaction is under way others come together, and
+//! the next takes them all. Without a file there is nothing to wait for, and no thread.
 
-use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
 
-use super::Letter;
-use crate::alert::AlertId;
+use super::store::{Bounds, DeadLetter, Folder, Medium, News, Place, Stats, Store, Taken};
+use super::{BatchLimits, Render, SinkId};
+use crate::alert::{Alert, AlertId};
 
-/// Entries that one sink may be behind.
-pub const CAPACITY: usize = 10_000;
+/// The longest that a queue is left alone.
+const AT_HOME: Duration = Duration::from_mins(1);
+/// The same while it is not where it is meant to be.
+const AWAY: Duration = Duration::from_secs(5);
 
-/// A bounded queue whose writer never waits.
+/// A durable queue and its writer.
 #[derive(Debug)]
 pub struct Queue {
-    entries: Mutex<VecDeque<Arc<Letter>>>,
-    capacity: usize,
-    dropped: AtomicU64,
-    arrived: Notify,
+    writer: Writer,
+    shared: Arc<Shared>,
+    now: fn() -> Timestamp,
 }
 
-/// The queue was full and the alert is given up. Final; an operator has to mend the receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the queue is full; {dropped} alerts were given up so far")]
-pub struct Overflow {
-    /// How many alerts this queue gave up so far, this one included.
-    pub dropped: u64,
+/// What became of alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// All that was taken is on disk. Otherwise it is in memory, and a kill would lose it.
+    pub durable: bool,
+    /// What found no room anywhere; it may be offered again.
+    pub refused: Vec<AlertId>,
+}
+
+#[derive(Debug)]
+enum Writer {
+    Here(Box<Mutex<Store>>),
+    Thread(mpsc::Sender<Request>),
+}
+
+enum Request {
+    Push(Push),
+    Work(Work),
+    Close(oneshot::Sender<()>),
+}
+
+/// Does something, and then tells whoever waits for it.
+type Work = Box<dyn FnOnce(&mut Store) -> Tell + Send>;
+type Tell = Box<dyn FnOnce() + Send>;
+
+struct Push {
+    now: Timestamp,
+    alerts: Vec<Arc<Alert>>,
+    render: Arc<dyn Render>,
+    done: oneshot::Sender<Stored>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    id: SinkId,
+    stats: Mutex<Stats>,
+    arrived: Notify,
+    refusals: AtomicU64,
 }
 
 impl Queue {
-    /// An empty queue that holds at most `capacity` alerts.
+    /// Opens the queue of a sink, in `folder` if there is one. Never fails: what cannot be on disk is in memory, and says so.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { entries: Mutex::default(), capacity, dropped: AtomicU64::new(0), arrived: Notify::new() }
-    }
-
-    /// Appends an alert. A full queue gives up the new one: what waits longest is what matters most.
-    pub fn push(&self, alert: Arc<Letter>) -> Result<(), Overflow> {
-        let taken = {
-            let mut entries = self.lock();
-            let free = entries.len() < self.capacity;
-            if free {
-                entries.push_back(alert);
-            }
-            free
+    pub fn open(id: &SinkId, folder: Option<PathBuf>, bounds: Bounds, now: fn() -> Timestamp) -> Self {
+        let Some(folder) = folder else {
+            let store = Store::open(None, bounds, now());
+            let shared = Arc::new(Shared::new(id, &store));
+            return Self { writer: Writer::Here(Box::new(Mutex::new(store))), shared, now };
         };
-        if !taken {
-            return Err(Overflow { dropped: self.dropped.fetch_add(1, Ordering::Relaxed) + 1 });
-        }
-        self.arrived.notify_one();
-        Ok(())
-    }
-
-    /// The oldest alert, which stays where it is.
-    #[must_use]
-    pub fn peek(&self) -> Option<Arc<Letter>> {
-        self.lock().front().cloned()
-    }
-
-    /// Waits until there is an oldest alert.
-    pub async fn head(&self) -> Arc<Letter> {
-        loop {
-            // A permit is kept when nobody waits, so an alert that arrives between the two lines is not slept through.
-            if let Some(alert) = self.peek() {
-                return alert;
+        let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder, id));
+        let mut store = Store::open(Some(medium), bounds, now());
+        let shared = Arc::new(Shared::new(id, &store));
+        shared.say(store.news());
+        let (requests, incoming) = mpsc::channel();
+        let (kept, theirs) = (Arc::new(Mutex::new(Some(store))), Arc::clone(&shared));
+        let moved = Arc::clone(&kept);
+        let spawned = std::thread::Builder::new().name("koney-queue".to_owned()).spawn(move || {
+            let store = moved.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(store) = store {
+                write(store, &incoming, &theirs);
             }
-            self.arrived.notified().await;
+        });
+        let writer = match spawned {
+            Ok(_) => Writer::Thread(requests),
+            Err(error) => {
+                tracing::error!(sink = %id, %error, "no thread can be started to write this sink's queue; whoever queues an alert waits for the disk");
+                let store = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Writer::Here(Box::new(Mutex::new(store.unwrap_or_else(|| Store::open(None, bounds, now())))))
+            }
+        };
+        Self { writer, shared, now }
+    }
+
+    /// Takes alerts, as `render` writes them. They are on their way when this returns, whether the future is awaited or not; it says what
+    /// became of them.
+    pub fn push(&self, alerts: Vec<Arc<Alert>>, render: Arc<dyn Render>) -> impl Future<Output = Stored> + Send + use<> {
+        let refused: Vec<_> = alerts.iter().map(|alert| alert.id.clone()).collect();
+        let (done, stored) = oneshot::channel();
+        self.ask(Request::Push(Push { now: (self.now)(), alerts, render, done }));
+        async move { stored.await.unwrap_or(Stored { durable: false, refused }) }
+    }
+
+    /// What may be sent now, and when there will be more that only waits for its time.
+    pub async fn take(&self, limits: BatchLimits, except: Vec<AlertId>) -> (Taken, Option<Timestamp>) {
+        let now = (self.now)();
+        self.work(move |store| {
+            store.tend(now);
+            (store.take(now, limits, &except), store.next_due(now))
+        })
+        .await
+        .unwrap_or_default()
+    }
+
+    /// Removes what was delivered, and moves what never can be to the dead letters.
+    pub async fn settle(&self, delivered: Vec<AlertId>, rejected: Vec<(AlertId, String)>) {
+        let now = (self.now)();
+        self.work(move |store| {
+            if !delivered.is_empty() {
+                store.remove(&delivered, now);
+            }
+            for (id, reason) in rejected {
+                store.bury(&id, &reason, now);
+            }
+        })
+        .await;
+    }
+
+    /// Nothing waits for its time any more.
+    pub async fn close_windows(&self) {
+        let now = (self.now)();
+        self.work(move |store| store.close_windows(now)).await;
+    }
+
+    /// The dead letters, oldest first, without their bodies.
+    pub async fn dead(&self) -> Vec<DeadLetter> {
+        self.work(|store| store.dead()).await.unwrap_or_default()
+    }
+
+    /// One dead letter with its body.
+    pub async fn dead_letter(&self, id: AlertId) -> Option<DeadLetter> {
+        self.work(move |store| store.dead_letter(&id)).await.flatten()
+    }
+
+    /// Has these dead letters sent once more. Returns how many there were.
+    pub async fn revive(&self, ids: Vec<AlertId>) -> usize {
+        let now = (self.now)();
+        let revived = self.work(move |store| store.revive(&ids, now)).await.unwrap_or_default();
+        self.shared.arrived.notify_one();
+        revived
+    }
+
+    /// Forgets these dead letters. Returns how many there were.
+    pub async fn drop_dead(&self, ids: Vec<AlertId>) -> usize {
+        let now = (self.now)();
+        self.work(move |store| store.drop_dead(&ids, now)).await.unwrap_or_default()
+    }
+
+    /// Waits until something may have been added since the last call.
+    pub async fn arrived(&self) {
+        self.shared.arrived.notified().await;
+    }
+
+    /// Closes the file, for another queue to open it. What is asked for afterwards is not done.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        self.ask(Request::Close(done));
+        // Whoever is told is told by the end of the channel.
+        let _closed = closed.await;
+    }
+
+    /// How long it may be left alone: it may have a disk to go back to.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let is_away = matches!(self.writer, Writer::Thread(_)) && self.stats().place != Place::Disk;
+        if is_away { AWAY } else { AT_HOME }
+    }
+
+    /// How it fares, as of the last transaction; waits for nothing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.lock().clone()
+    }
+
+    /// Now, by the clock of this queue.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce(&mut Store) -> T + Send + 'static) -> Option<T> {
+        let (done, result) = oneshot::channel();
+        self.ask(Request::Work(Box::new(move |store| {
+            let value = work(store);
+            // Nobody need wait for it.
+            Box::new(move || drop(done.send(value)))
+        })));
+        result.await.ok()
+    }
+
+    fn ask(&self, request: Request) {
+        match &self.writer {
+            Writer::Here(store) => {
+                let closes = self.shared.handle(&mut store.lock().unwrap_or_else(PoisonError::into_inner), vec![request]);
+                drop(closes);
+            }
+            // Without its thread the request is dropped, and whoever waits for it is told so.
+            Writer::Thread(requests) => drop(requests.send(request)),
         }
-    }
-
-    /// Removes the head if it is still this alert.
-    pub fn acknowledge(&self, id: &AlertId) {
-        let mut entries = self.lock();
-        if entries.front().is_some_and(|head| head.id == *id) {
-            entries.pop_front();
-        }
-    }
-
-    /// How many alerts wait.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Whether none waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many alerts found the queue full.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Letter>>> {
-        // Every critical section is one step on the deque, so a panic elsewhere cannot have left it half changed.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::alert::samples;
+/// Until the queue is closed or dropped.
+fn write(mut store: Store, incoming: &mpsc::Receiver<Request>, shared: &Shared) {
+    while let Ok(first) = incoming.recv() {
+        let requests = std::iter::once(first).chain(incoming.try_iter()).collect();
+        match catch_unwind(AssertUnwindSafe(|| shared.handle(&mut store, requests))) {
+            Ok(None) => {}
+            Ok(Some(closed)) => {
+                drop(store);
+                drop(closed);
+                return;
+            }
+            Err(_) => tracing::error!(sink = %shared.id, "writing this sink's queue panicked; this is a bug, please report it"),
+        }
+    }
+}
 
-    fn alert(number: u8) -> Arc<Letter> {
-        let alert = samples::numbered(number);
-        Arc::new(Letter { id: alert.id, time: alert.time, body: Vec::new() })
+impl Shared {
+    fn new(id: &SinkId, store: &Store) -> Self {
+        Self { id: id.clone(), stats: Mutex::new(store.stats()), arrived: Notify::new(), refusals: AtomicU64::new(0) }
     }
 
-    #[test]
-    fn a_full_queue_gives_up_the_newest() {
-        let queue = Queue::new(2);
-        assert_eq!(queue.push(alert(1)), Ok(()));
-        assert_eq!(queue.push(alert(2)), Ok(()));
-        assert_eq!(queue.push(alert(3)), Err(Overflow { dropped: 1 }));
-        assert_eq!((queue.len(), queue.dropped()), (2, 1));
-        assert_eq!(queue.peek().map(|head| head.id.clone()), Some(alert(1).id.clone()));
-        queue.acknowledge(&alert(1).id);
-        assert_eq!(queue.push(alert(4)), Ok(()));
-        queue.acknowledge(&alert(2).id);
-        assert_eq!(queue.peek().map(|head| head.id.clone()), Some(alert(4).id.clone()));
+    /// Everything that came together: all alerts first, in as few transactions as there are ways to write them.
+    /// Returns whom to tell when the file is closed, if it is to be.
+    fn handle(&self, store: &mut Store, requests: Vec<Request>) -> Option<oneshot::Sender<()>> {
+        let (mut pushes, mut works, mut closes) = (Vec::new(), Vec::new(), None);
+        for request in requests {
+            match request {
+                Request::Push(push) => pushes.push(push),
+                Request::Work(work) => works.push(work),
+                Request::Close(done) => closes = Some(done),
+            }
+        }
+        let arrives = !pushes.is_empty();
+        let mut pushes = pushes.into_iter().peekable();
+        while let Some(first) = pushes.next() {
+            let mut group = vec![first];
+            while let Some(next) = pushes.next_if(|next| group.iter().all(|push| Arc::ptr_eq(&push.render, &next.render))) {
+                group.push(next);
+            }
+            self.push(store, group);
+        }
+        let tell: Vec<_> = works.into_iter().map(|work| work(store)).collect();
+        *self.lock() = store.stats();
+        self.say(store.news());
+        for tell in tell {
+            tell();
+        }
+        if arrives {
+            self.arrived.notify_one();
+        }
+        closes
     }
 
-    #[test]
-    fn only_the_head_is_acknowledged() {
-        let queue = Queue::new(2);
-        queue.push(alert(1)).expect("room for two");
-        queue.push(alert(2)).expect("room for two");
-        queue.acknowledge(&alert(2).id);
-        assert_eq!(queue.len(), 2);
+    fn push(&self, store: &mut Store, group: Vec<Push>) {
+        let Some(last) = group.last() else { return };
+        let alerts: Vec<&Alert> = group.iter().flat_map(|push| push.alerts.iter().map(AsRef::as_ref)).collect();
+        let pushed = store.push(last.now, &alerts, &*last.render);
+        if !pushed.refused.is_empty() {
+            let before = self.refusals.fetch_add(1, Ordering::Relaxed);
+            // Powers of two: the first is said at once, a flood of them in a few lines.
+            if (before + 1).is_power_of_two() {
+                let refused = pushed.refused.len();
+                tracing::error!(sink = %self.id, refused, "no room for these alerts: the queue is full of first alerts; mend its receiver");
+            }
+        }
+        *self.lock() = store.stats();
+        for push in group {
+            let refused: Vec<_> =
+                push.alerts.iter().map(|alert| alert.id.clone()).filter(|id| pushed.refused.contains(id)).collect();
+            // Nobody need wait for it.
+            drop(push.done.send(Stored { durable: pushed.durable, refused }));
+        }
     }
 
-    #[tokio::test]
-    async fn the_head_is_waited_for() {
-        let queue = Arc::new(Queue::new(2));
-        let reader = tokio::spawn({
-            let queue = Arc::clone(&queue);
-            async move { queue.head().await.id.clone() }
-        });
-        tokio::task::yield_now().await;
-        queue.push(alert(1)).expect("room for two");
-        assert_eq!(reader.await.expect("the reader ends"), alert(1).id);
+    fn say(&self, news: Vec<News>) {
+        for news in news {
+            match news {
+                News::OnDisk | News::TakenIn { .. } => tracing::info!(sink = %self.id, "{news}"),
+                _ => tracing::error!(sink = %self.id, "{news}"),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Push(_) => "Push",
+            Self::Work(_) => "Work",
+            Self::Close(_) => "Close",
+        })
     }
 }

@@ -1,15 +1,19 @@
 //! All sinks of the agent: who gets an alert, and what becomes of sinks that come, change and go.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::health::Counters;
-use super::task::{Orders, Task, supervise};
-use super::{CAPACITY, Filter, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Target, Transport};
+use super::store::{Bounds, Place, sweep};
+use super::task::{Heartbeat, Orders, Task, supervise};
+use super::{Filter, Health, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport};
 use crate::alert::Alert;
 
 /// The sinks. Every alert goes to each of them that takes it; none waits for another.
@@ -19,12 +23,27 @@ pub struct SinkSet {
 }
 
 /// What all sinks of a set have in common.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Settings {
-    /// Entries that one sink may be behind.
-    pub capacity: usize,
+    /// Where queues are kept; without it they are in memory, and a kill loses what they hold.
+    pub folder: Option<PathBuf>,
+    /// How much one queue holds.
+    pub bounds: Bounds,
     /// When a sink tries again.
     pub schedules: Schedules,
+    /// Makes a heartbeat of now; without it none is sent.
+    pub heartbeat: Option<Arc<dyn Fn() -> Alert + Send + Sync>>,
+    /// The wall clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// What became of alerts in all queues together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// Every sink that takes them has them on disk, or says why it cannot: they may be forgotten.
+    pub durable: bool,
+    /// How often an alert found no room in a queue.
+    pub refused: usize,
 }
 
 /// What one sink could not deliver before the end.
@@ -34,6 +53,8 @@ pub struct Leftover {
     pub id: SinkId,
     /// How many alerts it still held.
     pub alerts: usize,
+    /// They are on disk, for the next start.
+    pub kept: bool,
 }
 
 struct Sink {
@@ -51,7 +72,7 @@ struct Sink {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { capacity: CAPACITY, schedules: Schedules::default() }
+        Self { folder: None, bounds: Bounds::default(), schedules: Schedules::default(), heartbeat: None, now: Timestamp::now }
     }
 }
 
@@ -64,44 +85,98 @@ impl SinkSet {
 
     /// Adds a sink that no resource describes and that [`SinkSet::reconcile`] leaves alone. Needs a tokio runtime.
     pub fn add_builtin(&self, name: &str, render: Arc<dyn Render>, transport: Arc<dyn Transport>) {
-        let id = SinkId::new("", name);
-        let sink = Sink { builtin: true, ..self.start(&id, Filter::default(), render) };
-        sink.orders.send_modify(|orders| orders.transport = Some(transport));
-        self.lock().insert(id, sink);
+        self.add(&SinkId::new("", name), Filter::default(), render, transport);
     }
 
-    /// Makes the sinks those of `wanted`. A sink that stays keeps its queue; one that goes takes its alerts with it, for whoever
-    /// removes a sink wants nothing sent there any more. Needs a tokio runtime.
+    /// A sink whose transport is given.
+    pub(super) fn add(&self, id: &SinkId, filter: Filter, render: Arc<dyn Render>, transport: Arc<dyn Transport>) {
+        let sink = Sink { builtin: true, ..self.start(id, filter, render) };
+        sink.orders.send_modify(|orders| orders.transport = Some(transport));
+        self.lock().insert(id.clone(), sink);
+    }
+
+    #[cfg(test)]
+    pub(super) fn replace(&self, id: &SinkId, transport: Arc<dyn Transport>) {
+        self.lock()[id].orders.send_modify(|orders| orders.transport = Some(transport));
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_heartbeat(&self, id: &SinkId, every: Duration) {
+        let sinks = self.lock();
+        let message = self.settings.heartbeat.clone().expect("the test has one");
+        sinks[id].beat(Some(Heartbeat { every, render: Arc::clone(&sinks[id].render), message }));
+    }
+
+    /// Makes the sinks those of `wanted`. A sink that stays keeps its queue. One that goes is sent nothing any more; its file stays, for a
+    /// resource may come back, until [`SinkSet::sweep`]. Needs a tokio runtime.
     pub fn reconcile(&self, wanted: Vec<SinkConfig>) {
         let mut sinks = self.lock();
         sinks.retain(|id, sink| {
             let stays = sink.builtin || wanted.iter().any(|config| config.id == *id);
             if !stays {
                 sink.supervisor.abort();
-                tracing::info!(sink = %id, undelivered = sink.queue.len(), "sink removed");
+                let queue = Arc::clone(&sink.queue);
+                tokio::spawn(async move { queue.close().await });
+                tracing::info!(sink = %id, undelivered = sink.queue.stats().rows, "sink removed");
             }
             stays
         });
-        for SinkConfig { id, filter, render, heartbeat: _, target } in wanted {
+        for SinkConfig { id, filter, render, heartbeat, target } in wanted {
             let sink = sinks.entry(id.clone()).or_insert_with(|| self.start(&id, filter.clone(), Arc::clone(&render)));
             if !sink.builtin {
+                let message = self.settings.heartbeat.clone();
+                let heartbeat =
+                    heartbeat.zip(message).map(|(every, message)| Heartbeat { every, render: Arc::clone(&render), message });
                 (sink.filter, sink.render) = (filter, render);
+                sink.beat(heartbeat);
                 sink.configure(&id, target);
             }
         }
     }
 
-    /// Queues the alert for every sink that takes it. Never waits.
-    pub fn deliver(&self, alert: &Arc<Alert>) {
-        for (id, sink) in self.lock().iter().filter(|(_, sink)| sink.filter.takes(alert)) {
-            let letter = Letter { id: alert.id.clone(), time: alert.time, body: sink.render.render(alert) };
-            if let Err(overflow) = sink.queue.push(Arc::new(letter)) {
-                // Powers of two: the first is said at once, a flood of them in a few lines.
-                if overflow.dropped.is_power_of_two() {
-                    tracing::error!(sink = %id, event.id = alert.id.as_str(), dropped = overflow.dropped, "alert dropped: the queue is full");
-                }
+    /// Removes the files of all sinks but these, for good: for when their resources are known to be gone. Files of sinks at work stay.
+    /// Returns the names of what was removed.
+    pub fn sweep(&self, keep: &[SinkId]) -> std::io::Result<Vec<String>> {
+        let Some(folder) = &self.settings.folder else { return Ok(Vec::new()) };
+        let at_work: Vec<_> = self.lock().keys().cloned().collect();
+        sweep(folder, &[keep, &at_work].concat())
+    }
+
+    /// Queues alerts for every sink that takes them. They are on their way when this returns; the future waits until every queue has them
+    /// on disk.
+    pub fn enqueue(&self, alerts: &[Arc<Alert>]) -> impl Future<Output = Enqueued> + Send + use<> {
+        let pushes: Vec<_> = self
+            .lock()
+            .values()
+            .filter_map(|sink| {
+                let taken: Vec<_> = alerts.iter().filter(|alert| sink.filter.takes(alert)).cloned().collect();
+                (!taken.is_empty()).then(|| sink.queue.push(taken, Arc::clone(&sink.render)))
+            })
+            .collect();
+        async move {
+            let stored: Vec<Stored> = join_all(pushes).await;
+            Enqueued {
+                durable: stored.iter().all(|stored| stored.durable),
+                refused: stored.iter().map(|stored| stored.refused.len()).sum(),
             }
         }
+    }
+
+    /// Queues one alert for every sink that takes it, and does not wait for it to be durable.
+    pub fn deliver(&self, alert: &Arc<Alert>) {
+        drop(self.enqueue(std::slice::from_ref(alert)));
+    }
+
+    /// The queue of a sink, for whoever looks after its dead letters.
+    #[must_use]
+    pub fn queue(&self, id: &SinkId) -> Option<Arc<Queue>> {
+        self.lock().get(id).map(|sink| Arc::clone(&sink.queue))
+    }
+
+    /// The sinks, in the order of their names.
+    #[must_use]
+    pub fn ids(&self) -> Vec<SinkId> {
+        self.lock().keys().cloned().collect()
     }
 
     /// How each sink fares, in the order of their names.
@@ -111,7 +186,7 @@ impl SinkSet {
             .iter()
             .map(|(id, sink)| {
                 let configured = sink.orders.borrow().transport.is_some();
-                sink.counters.health(id, configured, sink.queue.len(), sink.queue.dropped())
+                sink.counters.health(id, configured, &sink.queue.stats())
             })
             .collect()
     }
@@ -128,17 +203,24 @@ impl SinkSet {
             if tokio::time::timeout_at(end, &mut sink.supervisor).await.is_err() {
                 sink.supervisor.abort();
             }
-            let alerts = sink.queue.len();
+            let stats = sink.queue.stats();
+            sink.queue.close().await;
+            let (alerts, kept) = (stats.rows, stats.place == Place::Disk && stats.volatile == 0);
             if alerts > 0 {
-                tracing::error!(sink = %id, alerts, "alerts of this sink were not delivered before the end");
-                leftovers.push(Leftover { id, alerts });
+                if kept {
+                    tracing::warn!(sink = %id, alerts, "alerts of this sink were not delivered before the end; they are kept for the next start");
+                } else {
+                    tracing::error!(sink = %id, alerts, "alerts of this sink were not delivered before the end, and are lost with it");
+                }
+                leftovers.push(Leftover { id, alerts, kept });
             }
         }
         leftovers
     }
 
     fn start(&self, id: &SinkId, filter: Filter, render: Arc<dyn Render>) -> Sink {
-        let queue = Arc::new(Queue::new(self.settings.capacity));
+        let Settings { folder, bounds, schedules, now, .. } = &self.settings;
+        let queue = Arc::new(Queue::open(id, folder.clone(), *bounds, *now));
         let counters = Arc::new(Counters::default());
         let (orders, receiver) = watch::channel(Orders::default());
         let supervisor = tokio::spawn(supervise(Task {
@@ -146,7 +228,7 @@ impl SinkSet {
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
             orders: receiver,
-            schedules: self.settings.schedules,
+            schedules: *schedules,
         }));
         Sink { builtin: false, filter, render, target: None, queue, counters, orders, supervisor }
     }
@@ -157,6 +239,16 @@ impl SinkSet {
 }
 
 impl Sink {
+    /// The task is not woken: it may be waiting for a receiver that asked for patience.
+    fn beat(&self, heartbeat: Option<Heartbeat>) {
+        let every = |heartbeat: &Option<Heartbeat>| heartbeat.as_ref().map(|heartbeat| heartbeat.every);
+        let changes = every(&self.orders.borrow().heartbeat) != every(&heartbeat);
+        self.orders.send_if_modified(|orders| {
+            orders.heartbeat = heartbeat;
+            changes
+        });
+    }
+
     fn configure(&mut self, id: &SinkId, target: Result<Target, super::ConfigError>) {
         match target {
             Ok(target) => {

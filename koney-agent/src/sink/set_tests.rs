@@ -74,15 +74,16 @@ fn script(mut actions: Vec<Action>) -> (Arc<Script>, mpsc::UnboundedReceiver<(St
     (Arc::new(Script { actions: Mutex::new(actions), attempts }), seen)
 }
 
-fn quick(capacity: usize) -> Settings {
+fn quick(entries: usize) -> Settings {
     let schedule = Schedule { first: TICK, cap: TICK };
-    Settings { capacity, schedules: Schedules { fast: schedule, slow: schedule } }
+    let bounds = store::Bounds { entries, ..store::Bounds::default() };
+    Settings { bounds, schedules: Schedules { fast: schedule, slow: schedule }, ..Settings::default() }
 }
 
 /// Failures wait longer than any test, so only a change can end the wait.
 fn patient() -> Settings {
     let schedule = Schedule { first: 1000 * PATIENCE, cap: 1000 * PATIENCE };
-    Settings { capacity: 100, schedules: Schedules { fast: schedule, slow: schedule } }
+    Settings { schedules: Schedules { fast: schedule, slow: schedule }, ..Settings::default() }
 }
 
 fn alert(number: u8) -> Arc<Alert> {
@@ -158,7 +159,7 @@ async fn too_large_is_shortened_once_and_then_rejected() {
 }
 
 #[tokio::test]
-async fn a_hanging_sink_delays_no_other_and_overflows_alone() {
+async fn a_hanging_sink_delays_no_other_and_runs_short_of_space_alone() {
     let sinks = SinkSet::new(quick(2));
     sinks.add_builtin("hangs", Arc::new(stdout::Line), Arc::new(Hang));
     let (transport, _seen) = script(vec![]);
@@ -168,9 +169,9 @@ async fn a_hanging_sink_delays_no_other_and_overflows_alone() {
         until(&sinks, "works", |health| health.delivered == u64::from(number)).await;
     }
     let hangs = health_of(&sinks, "hangs");
-    assert_eq!((hangs.queued, hangs.dropped, hangs.delivered), (2, 3, 0));
+    assert_eq!((hangs.queued, hangs.counted, hangs.dropped, hangs.delivered), (2, 4, 0, 0));
     let leftovers = sinks.shutdown(TICK).await;
-    assert_eq!(leftovers, [Leftover { id: SinkId::new("", "hangs"), alerts: 2 }]);
+    assert_eq!(leftovers, [Leftover { id: SinkId::new("", "hangs"), alerts: 2, kept: false }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +220,7 @@ async fn alerts_wait_for_a_missing_secret() {
     sinks.reconcile(vec![broken("prod")]);
     sinks.deliver(&alert(2));
     assert_eq!(sinks.health().len(), 1);
-    assert_eq!(sinks.shutdown(PATIENCE).await, [Leftover { id: SinkId::new("koney-system", "prod"), alerts: 1 }]);
+    assert_eq!(sinks.shutdown(PATIENCE).await, [Leftover { id: SinkId::new("koney-system", "prod"), alerts: 1, kept: false }]);
 }
 
 #[tokio::test]
@@ -260,7 +261,7 @@ async fn standard_output_gets_one_line_per_alert() {
     let memory = Memory::default();
     let sinks = SinkSet::new(quick(10));
     sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::new(memory.clone()).expect("a thread")));
-    let alerts = [Arc::new(samples::in_pod()), Arc::new(samples::on_host())];
+    let alerts = [Arc::new(samples::in_pod()), Arc::new(Alert { id: alert(1).id.clone(), ..samples::on_host() })];
     for alert in &alerts {
         sinks.deliver(alert);
     }

@@ -1,0 +1,134 @@
+//! The file of a queue: its blocks are its own before anything is written, and nothing is written beyond them.
+//!
+//! So a disk that others fill later cannot stop an alert from being stored.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use redb::{BackendError, StorageBackend};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+/// A file with reserved blocks.
+#[derive(Debug)]
+pub(super) struct BoundedFile {
+    file: File,
+    bound: u64,
+    /// All blocks up to the bound belong to the file.
+    reserved: AtomicBool,
+}
+
+impl BoundedFile {
+    /// Reserves everything up to `bound`. Fails where the disk has no room for it.
+    pub(super) fn new(file: File, bound: u64) -> io::Result<Self> {
+        let file = Self { file, bound, reserved: AtomicBool::new(false) };
+        file.reserve()?;
+        Ok(file)
+    }
+
+    pub(super) fn reader(file: File) -> Self {
+        Self { file, bound: 0, reserved: AtomicBool::new(true) }
+    }
+
+    fn reserve(&self) -> io::Result<()> {
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, self.bound) {
+            // Some file systems cannot reserve; there a full disk is noticed when it is.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                self.reserved.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn lock(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<bool, BackendError> {
+        if !matches!((start, end), (Bound::Unbounded | Bound::Included(0), Bound::Unbounded)) {
+            return Err(BackendError::Unsupported);
+        }
+        match lock(&self.file) {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(BackendError::Io(error)),
+        }
+    }
+}
+
+impl StorageBackend for BoundedFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        // The store doubles a file that is too small. Only what is written counts, and it fills a file from its front.
+        let shrinks = length < self.file.metadata()?.len();
+        self.file.set_len(length)?;
+        if shrinks {
+            // Cutting a file gives its blocks back, those behind its end too. Should others take them meanwhile: again with each sync.
+            self.reserved.store(false, Ordering::Relaxed);
+            drop(self.reserve());
+        }
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if !self.reserved.load(Ordering::Relaxed) {
+            drop(self.reserve());
+        }
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if offset.saturating_add(data.len() as u64) > self.bound {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "the file of this queue is at its bound"));
+        }
+        self.file.write_all_at(data, offset)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.unlock()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.lock(start, end, File::try_lock)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.lock(start, end, File::try_lock_shared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn blocks_are_reserved_again_after_the_file_was_cut() {
+        let file = BoundedFile::new(tempfile::tempfile().expect("a file"), 1 << 20).expect("room for a megabyte");
+        let bytes = || file.file.metadata().expect("open").blocks() * 512;
+        assert!(bytes() >= 1 << 20);
+        file.set_len(1 << 19).expect("longer");
+        file.set_len(4096).expect("shorter");
+        assert!(file.len().expect("open") == 4096 && bytes() >= 1 << 20);
+    }
+
+    #[test]
+    fn nothing_is_written_beyond_the_bound() {
+        let file = BoundedFile::new(tempfile::tempfile().expect("a file"), 8192).expect("room");
+        file.write(4096, &[1; 4096]).expect("within");
+        assert_eq!(file.write(4097, &[1; 4096]).expect_err("beyond").kind(), io::ErrorKind::StorageFull);
+    }
+}

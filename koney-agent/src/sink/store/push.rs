@@ -1,0 +1,158 @@
+//! From alerts to rows: which gets one of its own, and which becomes part of a count.
+
+use jiff::Timestamp;
+
+use super::Store;
+use super::bounds::Bounds;
+use super::index::{Body, Entry, Placement, later, size};
+use super::kind::{Kinds, sum_id};
+use super::row::{Head, State};
+use super::seen::REMEMBERED;
+use crate::alert::{Alert, AlertId, Gap, Purpose, Repeated};
+use crate::sink::Render;
+
+/// The largest transaction, as a part of all that the disk may hold: until it is done the file has to hold more than that.
+const TRANSACTION: usize = 8;
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Alerts with a row of their own.
+    pub stored: usize,
+    /// Alerts that became part of a count.
+    pub counted: usize,
+    /// Alerts that had been offered before.
+    pub known: usize,
+    /// Alerts that found no room anywhere. They may be offered again.
+    pub refused: Vec<AlertId>,
+    /// Whatever was taken is on disk: a kill or a power cut loses nothing of it.
+    pub durable: bool,
+}
+
+impl Store {
+    /// Takes alerts, written by `render`, in one transaction, or a few where they are many: on disk when this returns, unless `durable` says otherwise.
+    pub fn push(&mut self, now: Timestamp, alerts: &[&Alert], render: &dyn Render) -> Pushed {
+        self.recover(now);
+        let mut pushed = Pushed::default();
+        let mut written = self.index.bytes();
+        for batch in alerts.chunks(REMEMBERED / 2) {
+            let mut ids = Vec::with_capacity(batch.len());
+            for alert in batch {
+                let id = alert.id.digest();
+                if self.seen.contains(&id) || ids.contains(&id) || self.index.number(&id).is_some() {
+                    pushed.known += 1;
+                    continue;
+                }
+                match self.take_in(now, id, alert, render) {
+                    Some(Placement::New(State::Single)) => pushed.stored += 1,
+                    Some(_) => pushed.counted += 1,
+                    None => {
+                        pushed.refused.push(alert.id.clone());
+                        continue;
+                    }
+                }
+                ids.push(id);
+                if self.index.bytes() > written + self.bounds.bytes / TRANSACTION {
+                    self.seen.note(std::mem::take(&mut ids));
+                    self.commit(now);
+                    written = self.index.bytes();
+                }
+            }
+            self.seen.note(ids);
+            self.commit(now);
+        }
+        self.counted += pushed.counted as u64;
+        self.given_up += pushed.refused.len() as u64;
+        pushed.durable = self.is_settled();
+        pushed
+    }
+
+    fn take_in(&mut self, now: Timestamp, id: [u8; 16], alert: &Alert, render: &dyn Render) -> Option<Placement> {
+        let kinds = Kinds::of(alert);
+        let placement = self.index.placement(kinds, stands_alone(alert), self.is_short(), now);
+        let (number, head) = match placement {
+            Placement::New(State::Single) => {
+                let body = render.render(alert);
+                let head = single(id, kinds, alert);
+                self.place(head, body)?;
+                if !stands_alone(alert) {
+                    self.index.begin_window(kinds.fine, now);
+                }
+                return Some(placement);
+            }
+            Placement::New(state) => {
+                let window = if state == State::Fold { None } else { self.index.window(kinds.fine, now) };
+                let due = window.unwrap_or_else(|| later(now));
+                (None, Head { id: sum_id(&id), state, due, count: 0, missed: 0, ..single(id, kinds, alert) })
+            }
+            Placement::Into(number) => (Some(number), self.index.get(number)?.head),
+        };
+        let (head, summary) = summed_up(head, alert);
+        let body = render.render(&summary);
+        match number {
+            Some(number) => self.index.replace(number, head, body),
+            None => self.place(head, body)?,
+        }
+        Some(placement)
+    }
+
+    /// A new row, where there is room for it.
+    fn place(&mut self, head: Head, body: Vec<u8>) -> Option<()> {
+        let bytes = size(body.len());
+        let on_disk = self.has_room_on_disk(bytes);
+        if !on_disk && !self.has_room_in_memory(bytes) {
+            return None;
+        }
+        let number = self.number();
+        let length = body.len();
+        self.index.insert(number, Entry::new(head, Body::Memory(body), length, on_disk));
+        Some(())
+    }
+
+    pub(super) fn has_room_on_disk(&self, bytes: usize) -> bool {
+        let Bounds { entries, bytes: bound, .. } = self.bounds;
+        self.writable && self.index.disk.rows < entries && self.index.disk.bytes + bytes <= bound
+    }
+
+    fn has_room_in_memory(&self, bytes: usize) -> bool {
+        let Bounds { entries, memory, .. } = self.bounds;
+        self.index.memory.rows < entries && self.index.memory.bytes + bytes <= memory
+    }
+
+    /// From here on only the first of a coarse kind has a row of its own.
+    fn is_short(&self) -> bool {
+        let Bounds { entries, bytes, memory, .. } = self.bounds;
+        let bytes = if self.writable { self.index.disk.bytes >= bytes / 2 } else { self.index.memory.bytes >= memory / 2 };
+        bytes || self.index.len() >= entries / 2
+    }
+}
+
+/// It sums up a burst already, or somebody waits for it: told as it is, while there is space.
+fn stands_alone(alert: &Alert) -> bool {
+    alert.repeats.is_some() || alert.purpose != Purpose::Alert
+}
+
+fn single(id: [u8; 16], kinds: Kinds, alert: &Alert) -> Head {
+    let Kinds { coarse, fine } = kinds;
+    let (count, first, last) = alert.repeats.map_or((1, alert.time, alert.time), |sum| (sum.count, sum.first, sum.last));
+    let missed = alert.gap.map_or(0, |gap| gap.count);
+    // An alert by itself may be sent whatever the clock says.
+    let due = Timestamp::MIN;
+    Head { id, coarse, fine, state: State::Single, sealed: false, count, missed, time: alert.time, first, last, due }
+}
+
+/// The row with one more alert in it, and the alert that tells of all of them, with what is known of the last.
+fn summed_up(head: Head, alert: &Alert) -> (Head, Alert) {
+    let (count, from, to) = alert.repeats.map_or((1, alert.time, alert.time), |sum| (sum.count, sum.first, sum.last));
+    let (first, last) = (head.first.min(from), head.last.max(to));
+    let count = head.count.saturating_add(count);
+    let missed = head.missed.saturating_add(alert.gap.map_or(0, |gap| gap.count));
+    let summary = Alert {
+        id: AlertId::from_digest(&head.id),
+        time: last,
+        repeats: Some(Repeated { count, first, last }),
+        gap: alert.gap.map(|gap| Gap { count: missed, ..gap }),
+        ..alert.clone()
+    };
+    (Head { time: last, count, missed, first, last, ..head }, summary)
+}
