@@ -121,6 +121,12 @@ impl Journal {
         self.recalled = true;
     }
 
+    /// Nothing has changed since it was written.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.changes.is_empty() && !self.recalled
+    }
+
     /// Writes what has changed; on disk when this returns. Where that fails it goes on without a file.
     pub fn sync(&mut self) {
         if let Some(file) = &self.file

@@ -8,6 +8,7 @@ mod farewell;
 mod former;
 mod gaps;
 mod labels;
+mod operate;
 mod readers;
 mod receivers;
 mod records;
@@ -35,8 +36,9 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    admin::{Admin, Facts, Health, Step},
+    admin::{Admin, Facts, Health, Step, socket},
     alert::Labels,
+    alert::{self, Purpose},
     cluster::{
         Reader, Snapshot,
         api::{ConnectError, OwnDaemonSet},
@@ -48,17 +50,20 @@ use crate::{
     kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held, memory},
     sink::{Settings, SinkSet, stdout},
     trap::Table,
-    workload::Host,
+    workload::{Clock, Host},
 };
 
 use farewell::Farewell;
+use operate::Operate;
 use readers::{OfPolicies, Readers};
 use sources::Sources;
 use stream::Stream;
 use supervise::Supervisor;
 
 /// How long the sinks may take to empty their queues when the agent is told to stop.
-const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH: Duration = Duration::from_secs(10);
+/// Where queues are in the agent's folder.
+const QUEUES: &str = "queue";
 
 /// What the user chose.
 #[derive(Clone, Debug)]
@@ -190,6 +195,11 @@ impl Shared {
         reports::report(method, &snapshot, &self.table(), &self.sinks.health())
     }
 
+    /// How opens are seen.
+    fn method(&self) -> &'static str {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).method
+    }
+
     /// The record task has come round.
     fn beat(&self, method: &'static str, counts: Option<Counts>) {
         self.health.beat();
@@ -244,7 +254,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         Source::Manifests(_) => None,
     };
     let sources = Sources::open(config.source, &config.namespace, &host.name, config.state.as_deref(), &refresh).await?;
-    let sinks = SinkSet::new(Settings::default());
+    let queues = config.state.as_ref().map(|state| state.join(QUEUES));
+    if queues.is_none() {
+        warn!("--state none: alerts that wait are lost with the agent");
+    }
+    let beat = host.clone();
+    let heartbeat = move || alert::message(Purpose::Heartbeat, Clock.boot_ns(), &beat, Clock, "none");
+    let sinks = SinkSet::new(Settings { folder: queues, heartbeat: Some(Arc::new(heartbeat)), ..Settings::default() });
     sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
     let shared = Arc::new(Shared {
         table: Mutex::default(),
@@ -274,6 +290,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let facts = Arc::clone(&shared);
         let admin = Admin { health: Arc::clone(&shared.health), facts: Box::new(move || facts.facts()) };
         tasks.spawn("admin", admin.serve(address));
+    }
+    if let Some(state) = &config.state {
+        let operator = Arc::new(Operate(Arc::clone(&shared)));
+        tasks.spawn("socket", socket::serve(socket::path(state), operator));
     }
     let client = sources.client();
     let farewell = match (&client, daemonset) {
@@ -308,9 +328,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         warn!("accesses are still coming; the rest is left behind");
     }
     tasks.abort();
-    for leftover in shared.sinks.shutdown(FLUSH).await {
-        warn!(sink = %leftover.id, alerts = leftover.alerts, "stopped before these alerts could be delivered");
-    }
+    // Each says what it could not deliver.
+    drop(shared.sinks.shutdown(FLUSH).await);
     if let Some(farewell) = farewell {
         farewell.say().await;
     }

@@ -61,6 +61,11 @@ impl Agent {
         self.ask("/deadletters", &Which { sink: sink.map(str::to_owned), ids: Vec::new() }).await
     }
 
+    /// One of them with what was sent, from each sink that has it.
+    pub async fn dead_letter(&self, id: &str) -> Result<Vec<DeadLetter>, AskError> {
+        self.ask("/deadletters/show", &Which { sink: None, ids: vec![id.to_owned()] }).await
+    }
+
     /// Queues dead letters anew; gives how many there were.
     pub async fn retry(&self, which: &Which) -> Result<usize, AskError> {
         self.ask::<_, Done>("/deadletters/retry", which).await.map(|done| done.count)

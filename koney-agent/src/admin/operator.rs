@@ -13,6 +13,9 @@ pub trait Operator: Send + Sync + 'static {
     /// Alerts that their sinks will never take; of one sink, or of all.
     fn dead_letters<'a>(&'a self, sink: Option<&'a str>) -> Answering<'a, Vec<DeadLetter>>;
 
+    /// One of them, by its alert's id, from each sink that has it: with what was sent.
+    fn dead_letter<'a>(&'a self, id: &'a str) -> Answering<'a, Vec<DeadLetter>>;
+
     /// Queues dead letters anew; gives how many there were.
     fn retry<'a>(&'a self, which: &'a Which) -> Answering<'a, usize>;
 
@@ -36,8 +39,9 @@ pub struct DeadLetter {
     pub given_up: Timestamp,
     /// Why.
     pub reason: String,
-    /// What was sent, as far as it is text.
-    pub body: String,
+    /// What was sent, as far as it is text; only where one letter is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// Some dead letters.

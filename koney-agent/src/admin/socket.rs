@@ -119,6 +119,9 @@ async fn answer(request: Request<Incoming>, operator: &dyn Operator) -> Response
             json(&Err::<(), _>(refused))
         }
         (&Method::POST, "/deadletters", Ok(which)) => json(&operator.dead_letters(which.sink.as_deref()).await),
+        (&Method::POST, "/deadletters/show", Ok(Which { ids, .. })) => {
+            json(&operator.dead_letter(ids.first().map_or("", String::as_str)).await)
+        }
         (&Method::POST, "/deadletters/retry", Ok(which)) => count(operator.retry(&which).await),
         (&Method::POST, "/deadletters/drop", Ok(which)) => count(operator.drop_dead(&which).await),
         (method, path, _) => json(&Err::<(), _>(Refused::new(format!("{method} {path} is nothing that this agent knows")))),

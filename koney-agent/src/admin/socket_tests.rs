@@ -34,6 +34,13 @@ impl Operator for Double {
         })
     }
 
+    fn dead_letter<'a>(&'a self, id: &'a str) -> Answering<'a, Vec<DeadLetter>> {
+        Box::pin(async move {
+            let letter = DeadLetter { body: Some("{\"x\":\"\u{1b}\"}".to_owned()), ..letter() };
+            Ok(Some(letter).filter(|letter| letter.id == id).into_iter().collect())
+        })
+    }
+
     fn retry<'a>(&'a self, which: &'a Which) -> Answering<'a, usize> {
         self.note(format!("retry {which:?}"));
         Box::pin(async { Ok(which.ids.len()) })
@@ -50,9 +57,8 @@ impl Operator for Double {
 }
 
 fn letter() -> DeadLetter {
-    let (sink, id, reason, body) = ("prod", "AB", "400 Bad Request", "{\"x\":\"\u{1b}\"}");
-    let [sink, id, reason, body] = [sink, id, reason, body].map(str::to_owned);
-    DeadLetter { sink, id, time: Timestamp::UNIX_EPOCH, given_up: Timestamp::UNIX_EPOCH, reason, body }
+    let [sink, id, reason] = ["prod", "AB", "400 Bad Request"].map(str::to_owned);
+    DeadLetter { sink, id, time: Timestamp::UNIX_EPOCH, given_up: Timestamp::UNIX_EPOCH, reason, body: None }
 }
 
 #[tokio::test]
@@ -77,6 +83,9 @@ async fn root_asks_and_the_agent_answers() {
     for (path, mode) in [(state.clone(), 0o700), (socket::path(&state), 0o600)] {
         assert_eq!(path.metadata().expect("it is there").permissions().mode() & 0o777, mode);
     }
+    let shown = agent.dead_letter("AB").await.expect("an answer");
+    assert_eq!(shown[0].body.as_deref(), Some("{\"x\":\"\u{1b}\"}"));
+    assert_eq!(agent.dead_letter("CD").await.expect("an answer"), []);
     let error = agent.dead_letters(Some("absent")).await.expect_err("there is no such sink");
     assert_eq!(error.to_string(), "there is no sink absent; the sinks are prod");
     let which = Which { sink: Some("prod".to_owned()), ids: vec!["AB".to_owned(), "CD".to_owned()] };

@@ -98,8 +98,7 @@ impl DeadLetters {
                 Ok(true)
             }
             DeadLetterCommand::Show { id, state } => {
-                let letters = Agent::of(&state.state).dead_letters(None).await?;
-                let found: Vec<_> = letters.iter().filter(|letter| letter.id == id).collect();
+                let found = Agent::of(&state.state).dead_letter(&id).await?;
                 for letter in &found {
                     say(&show(letter));
                 }
@@ -146,7 +145,7 @@ fn show(letter: &DeadLetter) -> String {
     format!(
         "id        {id}\nsink      {sink}\naccess    {time}\ngiven up  {given_up}\nreason    {}\n\n{}",
         plain(reason),
-        plain(body)
+        plain(body.as_deref().unwrap_or_default())
     )
 }
 
@@ -170,7 +169,7 @@ mod tests {
             time: Timestamp::UNIX_EPOCH,
             given_up: Timestamp::from_second(60).expect("a minute"),
             reason: "400 Bad Request: \u{1b}[2J".to_owned(),
-            body: "{\"a\":1}".to_owned(),
+            body: Some("{\"a\":1}".to_owned()),
         };
         assert_eq!(
             list(std::slice::from_ref(&letter)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use koney_common::{Repeats, Slot, TrapKey, name::Candidate};
-use tokio::task::block_in_place;
+use tokio::{runtime::Handle, task::block_in_place};
 use tracing::{debug, error, info};
 
 use super::{
@@ -171,10 +171,17 @@ impl Stream {
 
     /// Hands what was told to every sink, and what is held to the disk. The ring's position is published afterwards.
     pub(super) fn commit(&mut self) {
-        for alert in self.outbox.drain(..) {
-            self.shared.sinks.deliver(&alert);
+        let alerts = std::mem::take(&mut self.outbox);
+        if alerts.is_empty() && self.journal.is_written() {
+            return;
         }
-        block_in_place(|| self.journal.sync());
+        block_in_place(|| {
+            if !alerts.is_empty() {
+                // What is not on disk then is in memory, which its queue has said loudly.
+                let _enqueued = Handle::current().block_on(self.shared.sinks.enqueue(&alerts));
+            }
+            self.journal.sync();
+        });
     }
 
     /// It was told as what the programs of the other agent have seen.
