@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in every kernel of the matrix.
 
 mod binaries;
+mod delivery;
 mod guest;
 mod host;
 mod libtest;
@@ -18,7 +19,7 @@ pub(crate) use self::{
 use crate::{
     arch::Arch,
     at_once,
-    cli::{TestArgs, Variant},
+    cli::{TestArgs, TestSuite, Variant},
     ebpf,
     exit::Exit,
     setup::{self, Needs, Package},
@@ -30,6 +31,9 @@ const RUNTIME: (&str, &str) = ("crun", "crun");
 
 /// `cargo xtask test`.
 pub(crate) fn command(args: &TestArgs) -> Result<u8> {
+    if args.suite == Some(TestSuite::Delivery) {
+        return delivery::run(args);
+    }
     let rows = rows(args)?;
     let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
     series.dedup();
