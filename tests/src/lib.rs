@@ -7,6 +7,7 @@ pub mod agent;
 pub mod cluster;
 pub mod container;
 pub mod count;
+pub mod delivery;
 pub mod e2e;
 pub mod evasion;
 pub mod floor;

@@ -161,6 +161,22 @@ pub(crate) struct TestArgs {
     /// Only these of the kernel tests' programs, and nothing on this machine
     #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "host_only")]
     pub(crate) only: Vec<String>,
+    /// Run a suite instead, on this machine
+    #[arg(long, value_enum, conflicts_with_all = ["host_only", "kernels"])]
+    pub(crate) suite: Option<TestSuite>,
+    /// Runs of the suite [default: 1000]
+    #[arg(long, value_name = "N", requires = "suite")]
+    pub(crate) seeds: Option<u64>,
+    /// Only the run with this seed
+    #[arg(long, value_name = "S", requires = "suite", conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// A suite that needs no guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestSuite {
+    /// Delivery with kills, power cuts, broken disks and absent receivers, seeded and in virtual time
+    Delivery,
 }
 
 #[derive(Debug, Args)]

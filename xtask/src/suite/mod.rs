@@ -16,6 +16,8 @@ mod row;
 mod run;
 mod transcript;
 
+pub(crate) use report::folder as report_folder;
+
 use anyhow::Result;
 
 use crate::cli::{Suite, VmArgs};

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in every kernel of the matrix.
 
 mod binaries;
+mod delivery;
 mod docker;
 mod guest;
 mod host;
@@ -23,7 +24,7 @@ pub(crate) use self::{
 use crate::{
     arch::Arch,
     at_once,
-    cli::{TestArgs, Variant},
+    cli::{TestArgs, TestSuite, Variant},
     ebpf,
     exit::Exit,
     python,
@@ -48,6 +49,9 @@ pub(crate) fn receivers() -> Vec<Package> {
 
 /// `cargo xtask test`.
 pub(crate) fn command(args: &TestArgs) -> Result<u8> {
+    if args.suite == Some(TestSuite::Delivery) {
+        return delivery::run(args);
+    }
     let rows = rows(args)?;
     let mut series: Vec<String> = rows.iter().map(|(name, _, _)| (*name).to_owned()).collect();
     series.sort_unstable();
