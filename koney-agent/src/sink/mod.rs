@@ -44,6 +44,8 @@ mod hostile_tests;
 #[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
+mod render_properties;
+#[cfg(test)]
 mod set_tests;
 #[cfg(test)]
 mod task_tests;
