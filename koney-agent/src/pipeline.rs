@@ -22,7 +22,7 @@ mod watch;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -31,9 +31,10 @@ use koney_common::Counter;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch as channel},
-    time::timeout,
+    task::block_in_place,
+    time::{interval, timeout},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     admin::{Admin, Facts, Health, Step, socket},
@@ -48,7 +49,7 @@ use crate::{
     },
     journal::{Journal, Left},
     kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held, memory},
-    sink::{Settings, SinkSet, stdout},
+    sink::{Claim, Settings, SinkSet, stdout},
     trap::Table,
     workload::{Clock, Host},
 };
@@ -254,13 +255,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         Source::Manifests(_) => None,
     };
     let sources = Sources::open(config.source, &config.namespace, &host.name, config.state.as_deref(), &refresh).await?;
-    let queues = config.state.as_ref().map(|state| state.join(QUEUES));
-    if queues.is_none() {
-        warn!("--state none: alerts that wait are lost with the agent");
+    if config.state.is_none() {
+        warn!("--state none: alerts that wait are in memory only, and lost with the agent");
     }
+    let claim = config.state.as_deref().and_then(queues);
+    let folder = claim.as_ref().map(|claim| claim.folder().to_owned());
     let beat = host.clone();
     let heartbeat = move || alert::message(Purpose::Heartbeat, Clock.boot_ns(), &beat, Clock, "none");
-    let sinks = SinkSet::new(Settings { folder: queues, heartbeat: Some(Arc::new(heartbeat)), ..Settings::default() });
+    let sinks = SinkSet::new(Settings { folder, heartbeat: Some(Arc::new(heartbeat)), ..Settings::default() });
     sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
     let shared = Arc::new(Shared {
         table: Mutex::default(),
@@ -294,6 +296,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     if let Some(state) = &config.state {
         let operator = Arc::new(Operate(Arc::clone(&shared)));
         tasks.spawn("socket", socket::serve(socket::path(state), operator));
+    }
+    if let Some(claim) = claim {
+        tasks.spawn("queue", adopt(claim));
     }
     let client = sources.client();
     let farewell = match (&client, daemonset) {
@@ -335,6 +340,28 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     }
     info!("stopped");
     ended.map_or(Ok(()), |name| Err(RunError::TaskEnded(name)))
+}
+
+/// The folder of this agent's queues.
+fn queues(state: &Path) -> Option<Claim> {
+    let root = state.join(QUEUES);
+    let claim = Claim::new(&root).and_then(|claim| claim.adopt().map(|_files| claim));
+    claim.inspect_err(|error| {
+        error!(folder = %root.display(), %error, "alerts that wait are in memory only, and lost with the agent: make the folder writable");
+    }).ok()
+}
+
+/// Agents that end later leave their queues to this one.
+async fn adopt(claim: Claim) {
+    let mut minute = interval(Duration::from_mins(1));
+    loop {
+        minute.tick().await;
+        match block_in_place(|| claim.adopt()) {
+            Ok(0) => {}
+            Ok(files) => info!(files, "an agent that has ended left queues; what is in them is delivered by this one"),
+            Err(error) => warn!(%error, "what an agent has left cannot be taken over; trying again"),
+        }
+    }
 }
 
 /// The only place where it matters which detector it is.

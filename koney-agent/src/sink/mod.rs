@@ -5,6 +5,7 @@
 
 pub mod alertmanager;
 mod backoff;
+mod claim;
 mod clean;
 mod config;
 pub mod credentials;
@@ -51,6 +52,7 @@ mod set_tests;
 mod task_tests;
 
 pub use backoff::{Schedule, Schedules};
+pub use claim::Claim;
 pub use config::{ConfigError, SinkConfig, SinkId, Target};
 pub use filter::Filter;
 pub use health::Health;
