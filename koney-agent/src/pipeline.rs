@@ -153,6 +153,8 @@ struct Shared {
     /// What is in force.
     snapshot: Mutex<Arc<Snapshot>>,
     sinks: SinkSet,
+    /// Alerts that wait are meant to be on disk.
+    keeps: bool,
     host: Host,
     health: Arc<Health>,
     /// What the kernel programs counted, when it was read last.
@@ -275,6 +277,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         labels: Mutex::default(),
         snapshot: Mutex::default(),
         sinks,
+        keeps: config.state.is_some(),
         host,
         health: Arc::default(),
         counted: Mutex::default(),

@@ -52,6 +52,8 @@ pub(super) struct Stream {
     /// The record that is being looked at.
     current: Option<RecordId>,
     record: Vec<u8>,
+    /// The last alerts could not be put on disk.
+    volatile: bool,
     /// Told, and not with the sinks yet.
     outbox: Vec<Arc<Alert>>,
 }
@@ -90,6 +92,7 @@ impl Stream {
             left: Some(left),
             current: None,
             record: Vec::new(),
+            volatile: false,
             outbox: Vec::new(),
         }
     }
@@ -175,13 +178,19 @@ impl Stream {
         if alerts.is_empty() && self.journal.is_written() {
             return;
         }
-        block_in_place(|| {
-            if !alerts.is_empty() {
-                // What is not on disk then is in memory, which its queue has said loudly.
-                let _enqueued = Handle::current().block_on(self.shared.sinks.enqueue(&alerts));
-            }
+        let durable = block_in_place(|| {
+            let enqueue = |alerts: &[_]| Handle::current().block_on(self.shared.sinks.enqueue(alerts)).durable;
+            let durable = alerts.is_empty() || enqueue(&alerts);
             self.journal.sync();
+            durable
         });
+        if !durable && self.shared.keeps && !self.volatile {
+            self.volatile = true;
+            // Goes out with the next commit.
+            self.gaps(vec![Gap { cause: GapCause::InMemory, count: 1 }]);
+        } else if durable && !alerts.is_empty() {
+            self.volatile = false;
+        }
     }
 
     /// It was told as what the programs of the other agent have seen.
