@@ -41,7 +41,7 @@ async fn the_signature_is_that_of_standard_webhooks() -> Result<()> {
     let keys = format!("{OLD_KEY} {NEW_KEY}");
     let options = Options { allow_http: true, allow_local: true };
     let secret = [("url", url.as_str()), ("signingSecret", keys.as_str())];
-    let config = with_secret(&secret, |values| Config::new(values, options, Format::CloudEvents))?;
+    let config = with_secret(&secret, |values| Config::new(values, options))?;
     let batch = letters(&Webhook::default());
     let request = tokio::spawn(one_request(listener));
     deliver(&Courier::new(config), batch.get(..1).context("a letter")?).await?;

@@ -9,14 +9,14 @@ use super::hostile::{self, Authority, Behaviour};
 use super::{Courier, Options};
 use crate::alert::samples;
 use crate::sink::credentials::Values;
-use crate::sink::webhook::{Config, Format, Webhook};
+use crate::sink::webhook::{Config, Webhook};
 use crate::sink::{Action, Answer, Form, SinkId, alone};
 
 async fn send(secret: &[(&str, &str)], options: Options) -> Action {
     let sink = SinkId::new("koney-system", "prod");
     let value = |key: &str| secret.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_bytes());
     let values = Values { sink: &sink, secret: "s", value: &value };
-    let config = Config::new(&values, options, Format::CloudEvents).expect("a good Secret");
+    let config = Config::new(&values, options).expect("a good Secret");
     match Courier::new(config).send(&[samples::letter(&Webhook::default(), &samples::in_pod())], Form::Full).await {
         Answer::All(action) => action,
         other @ Answer::Each(_) => panic!("one letter, {other:?}"),
