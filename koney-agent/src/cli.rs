@@ -1,5 +1,7 @@
 //! The command line, as given.
 
+mod operate;
+
 use std::{
     fmt,
     io::{self, IsTerminal as _, Write as _},
@@ -20,6 +22,8 @@ use koney_agent::{
     pipeline::{ClusterOptions, Config, Source},
 };
 use tracing::level_filters::LevelFilter;
+
+pub(crate) use operate::{DeadLetters, Sink};
 
 /// Instead of a folder: nothing is kept there.
 const NONE: &str = "none";
@@ -51,6 +55,10 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Remove everything that agents have left in the kernel to keep watch while none runs. Stop the agent first.
     Detach(Detach),
+    /// Look at one sink.
+    Sink(Sink),
+    /// Alerts that their sinks will never take, which the agent of this node keeps.
+    Deadletter(DeadLetters),
 }
 
 /// `run`.
@@ -80,7 +88,18 @@ pub(crate) struct Run {
     #[arg(long, default_value_t = Address(Some(admin::DEFAULT)), env = "KONEY_ADMIN", value_name = "IP:PORT")]
     admin: Address,
     #[command(flatten)]
+    state: State,
+    #[command(flatten)]
     attach: Attach,
+}
+
+/// The agent's own folder.
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    /// The agent's own folder: alerts that wait, what the cluster said last, its socket; never a Secret. `none` to keep nothing: alerts
+    /// that wait are then lost with the agent.
+    #[arg(long, default_value = "/var/lib/koney", env = "KONEY_STATE", value_name = "DIR")]
+    state: PathBuf,
 }
 
 /// An address, or none.
@@ -126,10 +145,6 @@ pub(crate) struct Cluster {
     /// The token that the kubelet is shown, instead of the service account's.
     #[arg(long, value_name = "FILE")]
     kubelet_token_file: Option<PathBuf>,
-    /// Folder in which what the cluster said last is kept, without any Secret, for an agent that starts while the API server is away;
-    /// `none` to keep nothing.
-    #[arg(long, default_value = "/var/lib/koney", env = "KONEY_STATE", value_name = "DIR")]
-    state: PathBuf,
     /// The DaemonSet that this agent is one of, in its own namespace: an agent that is told to stop when that is gone leaves nothing on its
     /// node.
     #[arg(long, env = "KONEY_DAEMONSET", value_name = "NAME")]
@@ -187,7 +202,7 @@ impl Cli {
     pub(crate) fn level(&self) -> LevelFilter {
         self.log.unwrap_or(match self.command {
             Command::Run(_) | Command::Probe(_) => LevelFilter::INFO,
-            Command::Doctor(_) | Command::Detach(_) => LevelFilter::ERROR,
+            Command::Doctor(_) | Command::Detach(_) | Command::Sink(_) | Command::Deadletter(_) => LevelFilter::ERROR,
         })
     }
 }
@@ -200,19 +215,19 @@ impl Doctor {
 
 impl Run {
     pub(crate) fn config(self) -> Config {
-        let Self { manifests, cluster, namespace, node_name, pins, expected_reader: readers, admin, attach } = self;
+        let Self { manifests, cluster, namespace, node_name, pins, expected_reader: readers, admin, state, attach } = self;
+        let state = Some(state.state).filter(|state| state.as_os_str() != NONE);
         let pins = Some(pins).filter(|pins| pins.as_os_str() != NONE);
         let source = manifests.map_or_else(|| Source::Cluster(cluster.options()), Source::Manifests);
-        Config { source, namespace, node_name, readers, kernel: attach.options(), pins, admin: admin.0 }
+        Config { source, namespace, node_name, readers, kernel: attach.options(), pins, state, admin: admin.0 }
     }
 }
 
 impl Cluster {
     fn options(self) -> ClusterOptions {
-        let Self { kubeconfig, pods_from, kubelet, kubelet_ca_file, kubelet_token_file, state, daemonset } = self;
-        let state = Some(state).filter(|state| state.as_os_str() != NONE);
+        let Self { kubeconfig, pods_from, kubelet, kubelet_ca_file, kubelet_token_file, daemonset } = self;
         let pods = PodOptions { choice: pods_from, address: kubelet, ca_file: kubelet_ca_file, token_file: kubelet_token_file };
-        ClusterOptions { kubeconfig, pods, state, daemonset }
+        ClusterOptions { kubeconfig, pods, daemonset }
     }
 }
 

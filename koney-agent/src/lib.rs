@@ -7,6 +7,7 @@ pub mod alert;
 pub mod cluster;
 pub mod doctor;
 pub mod event;
+pub mod journal;
 pub mod kernel;
 pub mod pipeline;
 pub mod sink;

@@ -6,8 +6,9 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser as _, error::ErrorKind};
 use koney_agent::{
+    admin::AskError,
     doctor::{self, Verdict},
-    kernel::{Choice, Detector, KernelError, Options, fanotify, pins},
+    kernel::{Choice, Detector, KernelError, Options, fanotify, memory, pins},
     pipeline::{self, RunError},
     sink,
 };
@@ -17,6 +18,8 @@ use cli::{Cli, Command, Detach, Doctor, Output};
 
 /// `doctor`: usable, and something is lost.
 const DEGRADED: u8 = 1;
+/// `sink test`, `deadletter`: the receiver did not take it, or there was nothing to do it to.
+const NOTHING_DONE: u8 = 1;
 /// Exit codes of `sysexits.h`.
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -25,6 +28,7 @@ const NO_PERMISSION: u8 = 77;
 const CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
+    memory::be_frugal();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return say_usage(&usage),
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
             Command::Probe(attach) => code_of(&probe(attach.options())),
             Command::Doctor(doctor) => diagnose(doctor).await,
             Command::Detach(detach) => remove(&detach),
+            Command::Sink(sink) => operate(sink.run().await),
+            Command::Deadletter(letters) => operate(letters.run().await),
         }
     });
     // A thread that hangs in a dead file system must not keep the agent from ending.
@@ -81,6 +87,23 @@ fn remove(detach: &Detach) -> u8 {
         }
     }
     0
+}
+
+/// What the agent of this node has answered.
+fn operate(answer: Result<bool, AskError>) -> u8 {
+    match answer {
+        Ok(true) => 0,
+        Ok(false) => NOTHING_DONE,
+        Err(failure) => {
+            error!("{failure}");
+            match failure {
+                AskError::Absent { .. } => UNAVAILABLE,
+                AskError::Permission { .. } => NO_PERMISSION,
+                AskError::Unreadable(_) => SOFTWARE,
+                AskError::Refused(_) => NOTHING_DONE,
+            }
+        }
+    }
 }
 
 /// Looks at everything and stays nowhere.

@@ -8,6 +8,7 @@ mod farewell;
 mod former;
 mod gaps;
 mod labels;
+mod operate;
 mod readers;
 mod receivers;
 mod records;
@@ -21,7 +22,7 @@ mod watch;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -30,13 +31,15 @@ use koney_common::Counter;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch as channel},
-    time::timeout,
+    task::block_in_place,
+    time::{interval, timeout},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
-    admin::{Admin, Facts, Health, Step},
+    admin::{Admin, Facts, Health, Step, socket},
     alert::Labels,
+    alert::{self, Purpose},
     cluster::{
         Reader, Snapshot,
         api::{ConnectError, OwnDaemonSet},
@@ -44,20 +47,24 @@ use crate::{
         pods::{PodOptions, SourceError},
         state::{NodeReport, Reporter},
     },
-    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held},
-    sink::{Settings, SinkSet, stdout},
+    journal::{Journal, Left},
+    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held, memory},
+    sink::{Claim, Settings, SinkSet, stdout},
     trap::Table,
-    workload::Host,
+    workload::{Clock, Host},
 };
 
 use farewell::Farewell;
+use operate::Operate;
 use readers::{OfPolicies, Readers};
 use sources::Sources;
 use stream::Stream;
 use supervise::Supervisor;
 
 /// How long the sinks may take to empty their queues when the agent is told to stop.
-const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH: Duration = Duration::from_secs(10);
+/// Where queues are in the agent's folder.
+const QUEUES: &str = "queue";
 
 /// What the user chose.
 #[derive(Clone, Debug)]
@@ -74,6 +81,8 @@ pub struct Config {
     pub kernel: Options,
     /// Folder on a BPF file system below which the programs are pinned to outlive the agent; `None` to have them end with it.
     pub pins: Option<PathBuf>,
+    /// The agent's own folder: alerts that wait, what the cluster said last, its socket. `None` to keep nothing.
+    pub state: Option<PathBuf>,
     /// Where health and metrics can be had; `None` for nowhere.
     pub admin: Option<SocketAddr>,
 }
@@ -94,8 +103,6 @@ pub struct ClusterOptions {
     pub kubeconfig: Option<PathBuf>,
     /// How pods are found.
     pub pods: PodOptions,
-    /// The folder in which what the cluster said last is kept.
-    pub state: Option<PathBuf>,
     /// The DaemonSet that the agent is one of: when that is gone, nothing is left on the node.
     pub daemonset: Option<String>,
 }
@@ -189,6 +196,11 @@ impl Shared {
         reports::report(method, &snapshot, &self.table(), &self.sinks.health())
     }
 
+    /// How opens are seen.
+    fn method(&self) -> &'static str {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).method
+    }
+
     /// The record task has come round.
     fn beat(&self, method: &'static str, counts: Option<Counts>) {
         self.health.beat();
@@ -238,12 +250,19 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let host = Host::read(config.node_name);
     let refresh = Arc::new(Notify::new());
     let readers = Readers::new(config.readers, matches!(config.source, Source::Cluster(_)));
-    let (state, daemonset) = match &config.source {
-        Source::Cluster(options) => (options.state.clone(), options.daemonset.clone()),
-        Source::Manifests(_) => (None, None),
+    let daemonset = match &config.source {
+        Source::Cluster(options) => options.daemonset.clone(),
+        Source::Manifests(_) => None,
     };
-    let sources = Sources::open(config.source, &config.namespace, &host.name, &refresh).await?;
-    let sinks = SinkSet::new(Settings::default());
+    let sources = Sources::open(config.source, &config.namespace, &host.name, config.state.as_deref(), &refresh).await?;
+    if config.state.is_none() {
+        warn!("--state none: alerts that wait are in memory only, and lost with the agent");
+    }
+    let claim = config.state.as_deref().and_then(queues);
+    let folder = claim.as_ref().map(|claim| claim.folder().to_owned());
+    let beat = host.clone();
+    let heartbeat = move || alert::message(Purpose::Heartbeat, Clock.boot_ns(), &beat, Clock, "none");
+    let sinks = SinkSet::new(Settings { folder, heartbeat: Some(Arc::new(heartbeat)), ..Settings::default() });
     sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
     let shared = Arc::new(Shared {
         table: Mutex::default(),
@@ -264,6 +283,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 
     let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;
     let pool = detection.pool();
+    memory::trim();
     let (stopping, stopped) = channel::channel(false);
     shared.health.done(Step::Attached);
     shared.health.beat();
@@ -273,11 +293,18 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let admin = Admin { health: Arc::clone(&shared.health), facts: Box::new(move || facts.facts()) };
         tasks.spawn("admin", admin.serve(address));
     }
+    if let Some(state) = &config.state {
+        let operator = Arc::new(Operate(Arc::clone(&shared)));
+        tasks.spawn("socket", socket::serve(socket::path(state), operator));
+    }
+    if let Some(claim) = claim {
+        tasks.spawn("queue", adopt(claim));
+    }
     let client = sources.client();
     let farewell = match (&client, daemonset) {
         (Some(client), Some(name)) => {
             let daemonset = OwnDaemonSet::look_up(client.clone(), &config.namespace, name).await;
-            Some(Farewell { daemonset, pins: config.pins.clone(), state })
+            Some(Farewell { daemonset, pins: config.pins.clone(), state: config.state.clone() })
         }
         _ => None,
     };
@@ -287,9 +314,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let reporter = Reporter::new(&client, &config.namespace, &shared.host.name, owner, Box::new(move || known.report()));
         tasks.spawn("report", reporter.run());
     }
+    let journal = match &config.state {
+        Some(state) => Journal::open(state, &shared.host.boot_id),
+        None => <_>::default(),
+    };
     let inputs = sources.spawn(&mut tasks);
     tasks.spawn("control", control::run(Arc::clone(&shared), inputs, pool));
-    let records = tasks.spawn("record", detect(Arc::clone(&shared), detection, readers, config.kernel.attach, stopped));
+    let records =
+        tasks.spawn("record", detect(Arc::clone(&shared), detection, (readers, journal), config.kernel.attach, stopped));
 
     let ended = tokio::select! {
         () = stop.recv() => None,
@@ -301,9 +333,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         warn!("accesses are still coming; the rest is left behind");
     }
     tasks.abort();
-    for leftover in shared.sinks.shutdown(FLUSH).await {
-        warn!(sink = %leftover.id, alerts = leftover.alerts, "stopped before these alerts could be delivered");
-    }
+    // Each says what it could not deliver.
+    drop(shared.sinks.shutdown(FLUSH).await);
     if let Some(farewell) = farewell {
         farewell.say().await;
     }
@@ -311,16 +342,44 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     ended.map_or(Ok(()), |name| Err(RunError::TaskEnded(name)))
 }
 
+/// The folder of this agent's queues.
+fn queues(state: &Path) -> Option<Claim> {
+    let root = state.join(QUEUES);
+    let claim = Claim::new(&root).and_then(|claim| claim.adopt().map(|_files| claim));
+    claim.inspect_err(|error| {
+        error!(folder = %root.display(), %error, "alerts that wait are in memory only, and lost with the agent: make the folder writable");
+    }).ok()
+}
+
+/// Agents that end later leave their queues to this one.
+async fn adopt(claim: Claim) {
+    let mut minute = interval(Duration::from_mins(1));
+    loop {
+        minute.tick().await;
+        match block_in_place(|| claim.adopt()) {
+            Ok(0) => {}
+            Ok(files) => info!(files, "an agent that has ended left queues; what is in them is delivered by this one"),
+            Err(error) => warn!(%error, "what an agent has left cannot be taken over; trying again"),
+        }
+    }
+}
+
 /// The only place where it matters which detector it is.
-async fn detect(shared: Arc<Shared>, detection: Detection, readers: Readers, attach: Choice, stopped: channel::Receiver<bool>) {
+async fn detect(
+    shared: Arc<Shared>,
+    detection: Detection,
+    (readers, journal): (Readers, (Journal, Left)),
+    attach: Choice,
+    stopped: channel::Receiver<bool>,
+) {
     match detection {
         Detection::Ebpf(both) => {
             let (detector, rings) = *both;
-            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name(), readers);
+            let stream = Stream::new(Arc::clone(&shared), detector.report().method.name(), readers, journal);
             records::run(shared, stream, detector, rings, attach, stopped).await;
         }
         Detection::Fanotify(detector) => {
-            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME, readers);
+            let stream = Stream::new(Arc::clone(&shared), fanotify::NAME, readers, journal);
             events::run(shared, stream, *detector, stopped).await;
         }
     }

@@ -61,6 +61,8 @@ impl Agent {
     /// Starts `program run --manifests FOLDER` with further arguments.
     pub fn start(program: &Path, folder: &Path, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
+        // What one test's agent keeps is for the next agent of the same test.
+        command.env("KONEY_STATE", folder.with_file_name("state"));
         command.arg("run").arg("--manifests").arg(folder).args(arguments);
         Self::spawn(command)
     }

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
@@ -27,7 +28,9 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// An address, and who answers there.
 pub(crate) struct Https {
+    /// Where it is found.
     pub(crate) address: SocketAddr,
+    listens: SocketAddr,
     acceptor: TlsAcceptor,
     connections: Arc<AtomicUsize>,
     server: Option<JoinHandle<()>>,
@@ -39,11 +42,19 @@ impl Https {
         Self::absent_at(Ipv4Addr::LOCALHOST.into(), tls).await
     }
 
-    /// The same at another address of this machine.
+    /// The same at another address of this machine, or one that leads to it.
     pub(crate) async fn absent_at(address: IpAddr, tls: ServerConfig) -> Result<Self> {
         // A port that was free a moment ago; asking for it again gives it again.
-        let address = TcpListener::bind(SocketAddr::new(address, 0)).await?.local_addr()?;
-        Ok(Self { address, acceptor: TlsAcceptor::from(Arc::new(tls)), connections: Arc::default(), server: None })
+        let own = TcpListener::bind(SocketAddr::new(address, 0)).await;
+        let listener = match own {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                TcpListener::bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)).await?
+            }
+            own => own?,
+        };
+        let listens = listener.local_addr()?;
+        let address = SocketAddr::new(address, listens.port());
+        Ok(Self { address, listens, acceptor: TlsAcceptor::from(Arc::new(tls)), connections: Arc::default(), server: None })
     }
 
     /// Begins to listen.
@@ -54,7 +65,7 @@ impl Https {
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let listener = TcpListener::bind(self.address).await.with_context(|| format!("listen on {}", self.address))?;
+        let listener = TcpListener::bind(self.listens).await.with_context(|| format!("listen on {}", self.listens))?;
         self.server = Some(tokio::spawn(serve(listener, self.acceptor.clone(), Arc::clone(&self.connections), answer)));
         Ok(())
     }

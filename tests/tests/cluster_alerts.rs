@@ -127,6 +127,31 @@ async fn a_container_that_nobody_ever_tells_of_alerts_without_a_pod() -> Result<
 
 #[tokio::test]
 #[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
+async fn an_access_that_is_held_outlives_the_agent_that_held_it() -> Result<()> {
+    let node = Node::new().await?;
+    let image = node.image("image")?;
+    node.policy(&selected());
+    let agent = node.agent_with(&["--log", "debug"])?;
+    agent.logged("traps armed=0 traps=0").await?;
+    let (web, other) = (node.container(&image).await?, node.container(&image).await?);
+    read(&web).await?;
+    read(&other).await?;
+    // Both wait to be introduced, for five seconds.
+    agent.logged("the journal is written").await?;
+    let end = agent.kill().await?;
+    ensure!(end.alerts.is_empty(), "told before anybody said whose they are: {:?}", end.alerts);
+    node.pod("web-1", "web", &web);
+    node.pod("other-1", "other", &other);
+    let agent = node.agent()?;
+    let lines = agent.alerts(1).await?;
+    assert_eq!(who(&lines[0])?, ("koney-demo/web-1/main".to_owned(), web.id.clone()));
+    let end = agent.stop().await?;
+    assert_eq!(end.alerts.len(), 1, "{:#?}\n{}", end.alerts, end.log);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
 async fn a_mounted_decoy_is_found_by_the_labels_of_the_deployment() -> Result<()> {
     let node = Node::new().await?;
     let image = node.image("image")?;

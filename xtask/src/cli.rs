@@ -158,6 +158,9 @@ pub(crate) struct TestArgs {
     /// Only these kernel series of the matrix
     #[arg(long, value_name = "SERIES", value_delimiter = ',', conflicts_with = "host_only")]
     pub(crate) kernels: Vec<String>,
+    /// Only these of the kernel tests' programs, and nothing on this machine
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "host_only")]
+    pub(crate) only: Vec<String>,
     /// Run a suite instead, on this machine
     #[arg(long, value_enum, conflicts_with_all = ["host_only", "kernels"])]
     pub(crate) suite: Option<TestSuite>,
@@ -199,12 +202,12 @@ pub(crate) struct ImageArgs {
 #[derive(Debug, Args)]
 pub(crate) struct E2eArgs {
     /// The cluster
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["local", "guest"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["local", "guest", "within"])]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// A real cluster of one node that is started for it, as root, on this machine's kernel
+    /// A real cluster of one node that is started for it, as root: the node on this machine's kernel
     #[arg(long, conflicts_with_all = ["kubeconfig", "image", "sink_address"])]
     pub(crate) local: bool,
-    /// The same in a virtual machine with this kernel series, whose kernel takes eBPF; nobody has seen it pass yet, it takes a fast machine
+    /// The same with the node in a virtual machine of this kernel series, whose kernel takes eBPF
     #[arg(long, value_name = "SERIES", num_args = 0..=1, default_missing_value = "6.12", conflicts_with_all = ["kubeconfig", "local", "image", "sink_address"])]
     pub(crate) guest: Option<String>,
     /// What is installed [default: deploy/install.yaml; here, where the kernel refuses eBPF, deploy/install-fanotify.yaml]
@@ -216,6 +219,12 @@ pub(crate) struct E2eArgs {
     /// Address of this machine that the cluster's pods can reach
     #[arg(long, value_name = "IP")]
     pub(crate) sink_address: Option<String>,
+    /// Restarts the node that the workloads are on, and returns once it has gone down; without it that step is skipped
+    #[arg(long, value_name = "COMMAND", requires = "kubeconfig")]
+    pub(crate) restart_node: Option<String>,
+    /// What this program tells itself
+    #[arg(long, hide = true)]
+    pub(crate) within: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

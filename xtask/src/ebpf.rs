@@ -59,7 +59,9 @@ pub(crate) fn cargo(arch: Arch, toolchain: &Toolchain, program: &Path) -> Comman
         .env("CARGO_TARGET_DIR", build_folder(arch))
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &toolchain.linker)
         .env("RUSTFLAGS", format!("--cfg bpf_target_arch=\"{}\" -C debuginfo=2 -C link-arg=--btf", arch.rust()))
-        // The workspace's release profile is made for the agent; bpf-linker does the linking of all crates itself.
+        // The workspace's release profile is made for the agent, for size; the verifier takes what was built for speed. bpf-linker does the
+        // linking of all crates itself.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_STRIP", "none");

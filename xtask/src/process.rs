@@ -8,6 +8,18 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+/// A command that does not outlive this program, however that ends.
+pub(crate) fn mortal(program: &str) -> Command {
+    match find("setpriv") {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", program]);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
 /// Runs a command with its output on our stderr: progress, not a result.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command

@@ -10,11 +10,28 @@ use crate::{
     ui, workspace,
 };
 
+/// Those with which the sinks' tests judge what is sent.
+pub(crate) const JUDGES: [&str; 4] = ["standardwebhooks", "ocsf-json-schema", "kubernetes-validate", "rotel"];
+
+/// Sees to it that all of them are there.
+pub(crate) fn judges() -> Result<()> {
+    JUDGES.into_iter().try_for_each(|package| with(package).map(drop))
+}
+
+/// Those of them that are not there.
+pub(crate) fn missing_judges() -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for package in JUDGES {
+        if !folder(package)?.0.join("bin/python3").is_file() {
+            missing.push(package);
+        }
+    }
+    Ok(missing)
+}
+
 /// A Python that has the package.
 pub(crate) fn with(package: &str) -> Result<PathBuf> {
-    let pins = Pins::read()?;
-    let version = pins.python.get(package).with_context(|| format!("toolchain.toml pins no {package}"))?;
-    let folder = workspace::cache()?.join("tools").join(format!("{package}-{version}"));
+    let (folder, version) = folder(package)?;
     let python = folder.join("bin/python3");
     if python.is_file() {
         return Ok(python);
@@ -29,4 +46,11 @@ pub(crate) fn with(package: &str) -> Result<PathBuf> {
     // Its scripts name the draft; its Python, which is all that is run, does not mind where it is.
     fs::rename(&draft, &folder).with_context(|| format!("cannot put {} in place", folder.display()))?;
     Ok(python)
+}
+
+/// Where the package is or will be, and its version.
+fn folder(package: &str) -> Result<(PathBuf, String)> {
+    let mut pins = Pins::read()?;
+    let version = pins.python.remove(package).with_context(|| format!("toolchain.toml pins no {package}"))?;
+    Ok((workspace::cache()?.join("tools").join(format!("{package}-{version}")), version))
 }

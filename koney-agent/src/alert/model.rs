@@ -159,6 +159,8 @@ pub enum GapCause {
     Blind,
     /// No agent was there, and its programs with it; counts seconds.
     NoAgent,
+    /// Accesses were held when the machine went down, and cannot be described any more.
+    HeldAtReboot,
 }
 
 /// Why something is sent that looks like an alert.
@@ -238,6 +240,7 @@ impl GapCause {
             Self::NotOpened => "not-opened",
             Self::Blind => "blind",
             Self::NoAgent => "no-agent",
+            Self::HeldAtReboot => "held-at-reboot",
         }
     }
 
@@ -251,6 +254,7 @@ impl GapCause {
             Self::QueueFull => "times that fanotify's queue was full and events were dropped",
             Self::NotOpened => "events dropped because descriptors or memory were short",
             Self::Blind => "opens are not seen any more",
+            Self::HeldAtReboot => "accesses that were held when the machine went down",
             Self::NoAgent => "seconds in which no agent ran and no program watched",
         }
     }

@@ -43,5 +43,7 @@ pub use snapshot::{FileTrap, Filter, Kind, ObjectRef, Policy, SecretState, Sink,
 pub use validate::{Issue, Validated, policy as validate_policy};
 pub use validate_sink::sink as validate_sink;
 
+/// The API group of Koney's resources.
+pub const GROUP: &str = "research.dynatrace.com";
 /// The namespace in which sinks and Secrets count unless the configuration names another.
 pub const DEFAULT_NAMESPACE: &str = "koney-system";

@@ -108,7 +108,7 @@ mod tests {
     fn one_receiver_with_its_secret_is_valid() {
         for section in Receiver::SECTIONS {
             assert_eq!(issues(json!({ section: { "secretName": "s" } })), [""; 0], "{section}");
-            let [issue] = issues(json!({ section: {} })).try_into().expect("one issue");
+            let [issue] = issues(json!({ section: { "secretName": "" } })).try_into().expect("one issue");
             assert!(issue.starts_with(&format!("spec.{section}.secretName: is required; name the Secret that has ")), "{issue}");
         }
         assert_eq!(

@@ -8,10 +8,9 @@ use kube::{Api, Client, Error, api::PostParams};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::causes::chain;
+use crate::{causes::chain, cluster::GROUP};
 
-/// The group and version of the resources.
-const GROUP: &str = "research.dynatrace.com";
+/// The version of the resources.
 const VERSION: &str = "v1alpha1";
 /// The longest that one answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,11 +85,7 @@ impl Cluster {
     /// Asks; nothing is changed.
     pub(super) async fn read(client: Client, namespace: &str) -> Result<Self, String> {
         let version = within(client.apiserver_version()).await?;
-        let resources = match within(client.list_api_group_resources(&format!("{GROUP}/{VERSION}"))).await {
-            Ok(list) => list.resources.into_iter().map(|resource| resource.name).collect(),
-            // The group is not there, so neither are the resources.
-            Err(_absent) => Vec::new(),
-        };
+        let resources = within(resources(&client)).await?;
         let schema = schema(&client).await;
         let definition = |resource: &str, kind: &str| {
             let has = |name: &str| resources.iter().any(|found| found == name);
@@ -108,6 +103,15 @@ impl Cluster {
             sinks: definition("deceptionalertsinks", "DeceptionAlertSink"),
             refused,
         })
+    }
+}
+
+/// Names of the group's resources, with their subresources; none where there is no such group.
+async fn resources(client: &Client) -> Result<Vec<String>, Error> {
+    match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
+        Ok(list) => Ok(list.resources.into_iter().map(|resource| resource.name).collect()),
+        Err(Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
@@ -168,6 +172,11 @@ async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, 
 
 #[cfg(test)]
 mod tests {
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{method, path},
+    };
+
     use super::*;
 
     #[test]
@@ -179,5 +188,33 @@ mod tests {
         } } });
         assert_eq!(words(&schema, "DeceptionPolicy"), ["spec", "strategy", "ebpf"]);
         assert!(words(&Value::Null, "DeceptionPolicy").is_empty());
+    }
+
+    /// What is made of a server that answers so when it is asked for the group.
+    async fn read(status: u16) -> Result<Cluster, String> {
+        let server = MockServer::start().await;
+        let version = json!({ "major": "1", "minor": "30", "gitVersion": "v1.30.0", "gitCommit": "", "gitTreeState": "",
+            "buildDate": "", "goVersion": "", "compiler": "", "platform": "" });
+        let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {},
+            "spec": {}, "status": { "allowed": true } });
+        let failure =
+            json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "no", "code": status });
+        for (mock, code, body) in [
+            (Mock::given(path("/version")), 200, version),
+            (Mock::given(method("POST")), 201, review),
+            (Mock::given(path(format!("/apis/{GROUP}/{VERSION}"))), status, failure),
+        ] {
+            mock.respond_with(ResponseTemplate::new(code).set_body_json(body)).mount(&server).await;
+        }
+        let client = Client::try_from(kube::Config::new(server.uri().parse().expect("an address"))).expect("a client");
+        Cluster::read(client, "koney-system").await
+    }
+
+    #[tokio::test]
+    async fn only_a_group_that_is_not_there_is_not_defined() {
+        let absent = read(404).await.expect("the server has answered");
+        assert_eq!((absent.version.as_str(), absent.policies, absent.sinks), ("v1.30.0", None, None));
+        let error = read(503).await.expect_err("nothing is known of the group");
+        assert!(error.contains("no"), "{error}");
     }
 }

@@ -42,7 +42,10 @@ pub(super) fn attach_first(
     for method in method::order(choice, environment) {
         let attached = programs.attach(method);
         match attached.and_then(|unwatched| Ok((unwatched, fires(armory, canary, ring, &mut each)?))) {
-            Ok((unwatched, agent)) => return Ok(Attached { method, failed, unwatched, agent }),
+            Ok((unwatched, agent)) => {
+                programs.settle();
+                return Ok(Attached { method, failed, unwatched, agent });
+            }
             Err(reason) => {
                 programs.detach();
                 failed.0.push(Attempt { method, reason });

@@ -29,7 +29,8 @@ use crate::causes::chain;
 /// The loaded object; its programs attach and detach, its maps stay.
 pub(super) struct Programs {
     ebpf: Ebpf,
-    btf: Btf,
+    /// The kernel's types, while programs are loaded: eight MiB.
+    btf: Option<Btf>,
     attached: Vec<(Method, Hook)>,
     changes: bool,
     /// Denied opens are asked for.
@@ -62,12 +63,18 @@ impl Programs {
                 .map_err(|error| KernelError::Load(format!("map {name} cannot be pinned: {}", chain(&error))))?;
         }
         let unpinnable = if Environment::read().older_than(5, 15) { |method| method == Method::Kprobe } else { |_method| false };
+        let btf = Some(btf);
         Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes, denied: false, pins, links: Vec::new(), unpinnable })
     }
 
     /// The pinned set, where there is one.
     pub(super) const fn pins(&self) -> Option<&Pins> {
         self.pins.as_ref()
+    }
+
+    /// Everything is attached: what more is needed then is read again.
+    pub(super) fn settle(&mut self) {
+        self.btf = None;
     }
 
     /// From here on the set outlives the agent, as far as the kernel pins this method's links.
@@ -132,7 +139,9 @@ impl Programs {
         let attached = self.attached.iter().position(|(_, hook)| *hook == Hook::Denied);
         match (watch, attached) {
             (true, None) => {
-                self.attach_one(method, Hook::Denied).map_err(|reason| HookFailure { hook: Hook::Denied, reason })?;
+                let attached = self.attach_one(method, Hook::Denied);
+                self.settle();
+                attached.map_err(|reason| HookFailure { hook: Hook::Denied, reason })?;
                 self.attached.push((method, Hook::Denied));
             }
             (false, Some(position)) => {
@@ -149,6 +158,10 @@ impl Programs {
         let pin = pins.as_ref().filter(|_| !unpinnable(method)).map(|pins| pins.link(hook.name()));
         let name = hook.program(method);
         let program = ebpf.program_mut(&name).ok_or_else(|| format!("the object has no program {name}"))?;
+        let btf = match btf {
+            Some(btf) => btf,
+            None => btf.insert(Btf::from_sys_fs().map_err(|error| chain(&error))?),
+        };
         let link = attach(method, hook, program, btf, pin.is_some())?;
         if let (Some(path), Some(link)) = (pin, link) {
             let pinned = link.pin(path).map_err(|error| format!("the link cannot be pinned: {}", chain(&error)))?;

@@ -19,6 +19,7 @@ mod gate;
 pub mod held;
 mod hook;
 mod load;
+pub mod memory;
 mod method;
 mod names;
 mod object;

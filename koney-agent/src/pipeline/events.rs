@@ -44,9 +44,13 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
                 stream.decide(true);
                 health.count(&detector);
                 stream.gaps(health.gaps.due(true));
+                stream.commit();
                 return;
             }
             _ = count.tick() => {
+                if shared.health.is_ready() {
+                    stream.recall();
+                }
                 health.count(&detector);
                 health.look(&mut detector);
                 stream.decide(false);
@@ -66,6 +70,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
             }
             read = detector.next(|access| stream.event(access)) => read,
         };
+        stream.commit();
         if let Err(error) = read {
             error!(%error, "events cannot be read any more");
             return;

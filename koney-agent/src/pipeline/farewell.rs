@@ -33,7 +33,7 @@ impl Farewell {
         if let Some(state) = &self.state
             && let Err(error) = remove(state)
         {
-            warn!(folder = %state.display(), %error, "what the cluster said last is left; remove the folder");
+            warn!(folder = %state.display(), %error, "what this agent has kept is left; remove the folder");
         }
     }
 }
@@ -41,7 +41,8 @@ impl Farewell {
 /// The folder itself is mounted from the host and can be removed there only.
 fn remove(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        fs::remove_file(entry?.path())?;
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
     }
     let Ok(below) = folder.strip_prefix("/") else { return Ok(()) };
     fs::remove_dir(folder).or_else(|_mounted| fs::remove_dir(Path::new("/proc/1/root").join(below)))
@@ -57,6 +58,8 @@ mod tests {
         let state = folder.path().join("state");
         fs::create_dir(&state).expect("create");
         fs::write(state.join("pods.json"), "{}").expect("write");
+        fs::create_dir(state.join("queue")).expect("create");
+        fs::write(state.join("queue/prod"), "").expect("write");
         remove(&state).expect("all of it is removed");
         assert!(!state.exists());
     }

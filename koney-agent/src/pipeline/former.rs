@@ -58,6 +58,7 @@ impl Formers {
                 continue;
             }
             stream.remains(former.remains());
+            stream.commit();
             former.remove();
         }
         self.waiting = waiting;

@@ -99,9 +99,7 @@ fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {
         Receiver::Dynatrace(spec) => {
             dynatrace::Config::new(values, options(spec.allow_http, spec.allow_local)).map(Target::Dynatrace)
         }
-        Receiver::Webhook(spec) => {
-            webhook::Config::new(values, options(spec.allow_http, spec.allow_local), format(spec.format)).map(Target::Webhook)
-        }
+        Receiver::Webhook(spec) => webhook::Config::new(values, options(spec.allow_http, spec.allow_local)).map(Target::Webhook),
         Receiver::Otlp(spec) => otlp::Config::new(values, options(spec.allow_http, spec.allow_local)).map(Target::Otlp),
         Receiver::Slack(spec) => slack::Config::new(values, options(spec.allow_http, spec.allow_local)).map(Target::Slack),
         Receiver::Splunk(spec) => splunk::Config::new(values, options(spec.allow_http, spec.allow_local)).map(Target::Splunk),

@@ -78,6 +78,7 @@ pub(super) async fn run(
                 watch.take(&mut stream);
             }
         }
+        stream.commit();
     }
     // The sinks still have what was told.
     shared.health.rest();

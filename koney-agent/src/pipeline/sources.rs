@@ -1,6 +1,6 @@
 //! Where policies, sinks and pods come from: a folder, or a cluster.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use kube::Client;
 use tokio::{
@@ -29,14 +29,20 @@ pub(super) enum Sources {
 
 impl Sources {
     /// Opens the source; nothing is followed yet.
-    pub(super) async fn open(source: Source, namespace: &str, node: &str, refresh: &Arc<Notify>) -> Result<Self, RunError> {
+    pub(super) async fn open(
+        source: Source,
+        namespace: &str,
+        node: &str,
+        state: Option<&Path>,
+        refresh: &Arc<Notify>,
+    ) -> Result<Self, RunError> {
         match source {
             Source::Manifests(folder) => {
                 let (watcher, snapshots) = Watcher::start(&folder, namespace)?;
                 Ok(Self::Manifests(watcher, snapshots))
             }
-            Source::Cluster(ClusterOptions { kubeconfig, pods, state, daemonset: _ }) => {
-                let known = state.map(|folder| Arc::new(LastKnown::in_folder(folder)));
+            Source::Cluster(ClusterOptions { kubeconfig, pods, daemonset: _ }) => {
+                let known = state.map(|folder| Arc::new(LastKnown::in_folder(folder.to_owned())));
                 let client = connect(kubeconfig.as_deref()).await?;
                 let (api, snapshots) = ApiWatcher::new(&client, namespace, known.clone());
                 let (watcher, pods) = PodWatcher::new(client.clone(), node, pods, Arc::clone(refresh), known).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use koney_common::{Repeats, Slot, TrapKey, name::Candidate};
+use tokio::{runtime::Handle, task::block_in_place};
 use tracing::{debug, error, info};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     alert::{self, Alert, Gap, GapCause},
     event::{Check, Observation, Operation, PathKind, decode},
+    journal::{self, Journal, Left, RecordId},
     kernel::{Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
     trap::{Accessor, Decided, Deed, Held, Hit, Judgement, Planting, Settled, Strangers, Undecided},
     workload::{Clock, Completer},
@@ -43,6 +45,15 @@ pub(super) struct Stream {
     verdicts: Vec<Verdict>,
     undecodable: u64,
     stale: u64,
+    /// What is held, on disk.
+    journal: Journal,
+    /// What earlier agents held when they ended.
+    left: Option<Left>,
+    /// The record that is being looked at.
+    current: Option<RecordId>,
+    record: Vec<u8>,
+    /// Told, and not with the sinks yet.
+    outbox: Vec<Arc<Alert>>,
 }
 
 /// What the kernel is to know about a file with a decoy's name.
@@ -57,7 +68,7 @@ pub(super) enum Verdict {
 }
 
 impl Stream {
-    pub(super) fn new(shared: Arc<Shared>, detector: &'static str, readers: Readers) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, detector: &'static str, readers: Readers, (journal, left): (Journal, Left)) -> Self {
         Self {
             shared,
             detector,
@@ -75,6 +86,11 @@ impl Stream {
             verdicts: Vec::new(),
             undecodable: 0,
             stale: 0,
+            journal,
+            left: Some(left),
+            current: None,
+            record: Vec::new(),
+            outbox: Vec::new(),
         }
     }
 
@@ -104,14 +120,68 @@ impl Stream {
         match decode(bytes) {
             Ok(seen) if is_canary(seen.trap) => return true,
             Ok(seen) if self.is_told(&seen) => debug!(trap = seen.trap, "the programs of two agents have seen it"),
-            Ok(seen) if is_undecided(seen.trap) => self.candidate(&seen),
-            Ok(seen) => self.access(seen),
+            Ok(seen) => {
+                self.record.clear();
+                self.record.extend_from_slice(bytes);
+                self.current = Some(journal::id(&seen));
+                if is_undecided(seen.trap) {
+                    self.candidate(&seen);
+                } else {
+                    self.access(seen);
+                }
+                self.current = None;
+            }
             Err(error) => {
                 self.undecodable += 1;
                 error!(%error, total = self.undecodable, "a record cannot be read; this is a bug, please report it");
             }
         }
         false
+    }
+
+    /// What earlier agents held when they ended is looked at anew.
+    pub(super) fn recall(&mut self) {
+        let Some(Left { records, of_other_boots }) = self.left.take() else { return };
+        if of_other_boots > 0 {
+            error!(count = of_other_boots, "accesses that were held when this machine went down cannot be told of in full");
+            self.gaps(vec![Gap { cause: GapCause::HeldAtReboot, count: of_other_boots as u64 }]);
+        }
+        if !records.is_empty() {
+            info!(count = records.len(), "accesses that an earlier agent held when it ended");
+        }
+        self.of_former(true);
+        for record in &records {
+            self.record(record);
+        }
+        self.of_former(false);
+        self.journal.recalled();
+    }
+
+    /// It waits: from here on also on disk.
+    fn hold(&mut self, id: RecordId) {
+        if self.current == Some(id) {
+            self.journal.hold(id, &self.record);
+        }
+    }
+
+    /// It was decided about for good.
+    fn settled(&mut self, seen: &Observation) {
+        self.journal.settle(&journal::id(seen));
+    }
+
+    /// Hands what was told to every sink, and what is held to the disk. The ring's position is published afterwards.
+    pub(super) fn commit(&mut self) {
+        let alerts = std::mem::take(&mut self.outbox);
+        if alerts.is_empty() && self.journal.is_written() {
+            return;
+        }
+        block_in_place(|| {
+            if !alerts.is_empty() {
+                // What is not on disk then is in memory, which its queue has said loudly.
+                let _enqueued = Handle::current().block_on(self.shared.sinks.enqueue(&alerts));
+            }
+            self.journal.sync();
+        });
     }
 
     /// It was told as what the programs of the other agent have seen.
@@ -219,6 +289,7 @@ impl Stream {
         if hits.is_empty() {
             // Its policy went away while the record was on its way, or a stranger was given a decoy's inode number.
             self.stale += 1;
+            self.settled(&seen);
             debug!(trap = seen.trap, total = self.stale, "a touch of a file that is no trap any more");
             return;
         }
@@ -231,6 +302,7 @@ impl Stream {
         match judgement {
             Judgement::Hits(hits) => self.decided(Decided { seen: seen.clone(), hits }),
             Judgement::Held => {
+                self.hold(journal::id(seen));
                 self.shared.look.notify_one();
                 if !self.shared.table().is_decided(seen) {
                     self.shared.refresh.notify_one();
@@ -280,6 +352,7 @@ impl Stream {
             info!(acts = planted.len(), total = self.planted, "Koney has planted a decoy; what it did to it is not told");
         }
         for seen in planted {
+            self.settled(&seen);
             self.bursts.begin(repeats::key(&seen), Vec::new());
         }
         if self.strangers.is_waiting() || self.planting.is_waiting() {
@@ -297,6 +370,7 @@ impl Stream {
             self.hit(seen, hits);
             return;
         }
+        self.settled(&seen);
         let Some(cgroup) = seen.subject.cgroup_id else { return };
         let concerned = self.shared.table().concerns(&Accessor::of(&seen.subject));
         self.verdicts.push(if concerned { Verdict::Refused(cgroup, seen.key) } else { Verdict::NoneInCgroup(cgroup, seen.key) });
@@ -318,12 +392,13 @@ impl Stream {
         }
         self.completer.complete(&mut seen.subject);
         self.held.note(&seen);
-        let key = repeats::key(&seen);
+        let (key, id) = (repeats::key(&seen), journal::id(&seen));
         let deed = match self.shared.table().surroundings() {
             Some(around) => self.strangers.hold(around, (seen, hits)),
             None => Some((seen, hits)),
         };
         let Some(deed) = deed else {
+            self.hold(id);
             self.bursts.wait(key);
             self.shared.refresh.notify_one();
             return;
@@ -336,8 +411,9 @@ impl Stream {
         let expected = Arc::clone(&*self.shared.expected());
         let pod = self.shared.table().pod_of(&seen);
         let hits = self.readers.unexpected(&seen, hits, pod.as_deref(), &expected);
-        let key = repeats::key(&seen);
+        let (key, id) = (repeats::key(&seen), journal::id(&seen));
         if hits.is_empty() {
+            self.settled(&seen);
             // What an expected reader does again is as much expected.
             self.bursts.begin(key, Vec::new());
             return;
@@ -350,6 +426,7 @@ impl Stream {
             None => Some((seen, hits)),
         };
         let Some((seen, hits)) = deed else {
+            self.hold(id);
             self.bursts.wait(key);
             // Koney says soon whether it was Koney.
             self.shared.refresh.notify_one();
@@ -368,20 +445,19 @@ impl Stream {
         self.deliver(&alerts);
         self.crowds.note(seen.trap, &alerts);
         self.bursts.begin(repeats::key(seen), alerts);
+        self.settled(seen);
     }
 
     /// Tells of gaps in coverage.
-    pub(super) fn gaps(&self, gaps: Vec<Gap>) {
+    pub(super) fn gaps(&mut self, gaps: Vec<Gap>) {
         for gap in gaps {
             let alert = alert::gap(gap, Clock.boot_ns(), &self.shared.host, Clock, self.detector);
             self.deliver(&[Arc::new(alert)]);
         }
     }
 
-    /// Hands alerts to every sink.
-    pub(super) fn deliver(&self, alerts: &[Arc<Alert>]) {
-        for alert in alerts {
-            self.shared.sinks.deliver(alert);
-        }
+    /// Has alerts told with the next commit.
+    pub(super) fn deliver(&mut self, alerts: &[Arc<Alert>]) {
+        self.outbox.extend_from_slice(alerts);
     }
 }

@@ -87,6 +87,7 @@ impl Watch {
         let mut formers = Formers::new(formers);
         formers.read(stream);
         self.formers = Some(formers);
+        stream.recall();
     }
 
     /// A younger agent has taken over: what is left is told, and nothing more is looked at.
@@ -107,6 +108,7 @@ impl Watch {
         stream.decide(true);
         self.count(stream);
         self.tell(stream, true);
+        stream.commit();
     }
 
     /// Cancel safe.
@@ -132,6 +134,7 @@ impl Watch {
             }
             let mut canary = false;
             let count = self.rings.records.drain(BATCH, |record| canary |= stream.record(record));
+            stream.commit();
             self.rings.records.publish();
             if canary {
                 self.canary = Canary::Seen;
@@ -145,6 +148,7 @@ impl Watch {
         let candidates = self.rings.candidates.drain(BATCH, |record| {
             stream.record(record);
         });
+        stream.commit();
         self.rings.candidates.publish();
         self.inform(stream);
         more || candidates == BATCH || self.rings.records.has_more()

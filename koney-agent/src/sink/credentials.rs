@@ -6,8 +6,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{ConfigError, SinkId};
 
-/// Texts shorter than this would be found in innocent ones.
-const SHORTEST: usize = 6;
 const MARK: &str = "[REDACTED]";
 
 /// The Secret of one sink.
@@ -60,9 +58,9 @@ impl<'a> Values<'a> {
 }
 
 impl Redactor {
-    /// Takes this text out from now on, also in the form in which URLs carry it.
+    /// Takes this text out from now on, however short it is.
     pub fn add(&mut self, secret: &str) {
-        if secret.len() >= SHORTEST && !self.secrets.iter().any(|known| known.expose_secret() == secret) {
+        if !secret.is_empty() && !self.secrets.iter().any(|known| known.expose_secret() == secret) {
             self.secrets.push(secret.into());
             // The longest first: one may be part of another.
             self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
@@ -99,10 +97,10 @@ mod tests {
     #[test]
     fn every_secret_is_taken_out_and_none_is_printed() {
         let mut redactor = Redactor::default();
-        for secret in ["hunter2", "hunter2-and-more", "short"] {
+        for secret in ["hunter2", "hunter2-and-more", "pw", ""] {
             redactor.add(secret);
         }
-        assert_eq!(redactor.redact("<hunter2> hunter2-and-more short"), "<[REDACTED]> [REDACTED] short");
+        assert_eq!(redactor.redact("<hunter2> hunter2-and-more pw x"), "<[REDACTED]> [REDACTED] [REDACTED] x");
         assert_eq!(format!("{redactor:?}"), "[REDACTED]");
     }
 

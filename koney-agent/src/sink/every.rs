@@ -71,13 +71,7 @@ pub(super) fn examples(url: &str, root: &str) -> Vec<Example> {
     let items = format!(r#"{{"errors":false,"items":[{created},{created},{created}]}}"#);
     vec![
         example("dynatrace", 202, "", dynatrace::Config::new(&plain, options).expect(good), dynatrace::Finding::default()),
-        example(
-            "webhook",
-            204,
-            "",
-            webhook::Config::new(&secret, options, webhook::Format::CloudEvents).expect(good),
-            webhook::Webhook::default(),
-        ),
+        example("webhook", 204, "", webhook::Config::new(&secret, options).expect(good), webhook::Webhook::default()),
         example("otlp", 200, "{}", otlp::Config::new(&plain, options).expect(good), otlp::LogRecord::default()),
         example("slack", 200, "ok", slack::Config::new(&secret, options).expect(good), slack::Message::default()),
         example(

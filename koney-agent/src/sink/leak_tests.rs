@@ -11,6 +11,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::credentials::Values;
 use super::dynatrace::{Config, Finding};
 use super::http::Options;
+use super::http::hostile::{self, Behaviour};
 use super::*;
 use crate::alert::samples;
 
@@ -27,6 +28,51 @@ impl Write for Log {
     }
 }
 
+fn everything_logged() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+/// Nor does what the client beneath a sink logs, where the address is the secret.
+#[test]
+fn no_log_line_holds_the_secret_of_any_sink() {
+    alone::passes("sink::leak_tests::every_sink_with_everything_logged", &[]);
+}
+
+#[tokio::test]
+#[ignore = "run by `no_log_line_holds_the_secret_of_any_sink`"]
+async fn every_sink_with_everything_logged() {
+    let (log, guard) = everything_logged();
+    let location = format!("location: https://elsewhere.example/{}", every::SECRET);
+    let behaviours = [Behaviour::answer(401, every::SECRET), Behaviour::with_header(307, &location, ""), Behaviour::Close];
+    let mut receivers = Vec::new();
+    for behaviour in behaviours {
+        let server = hostile::serve("localhost", behaviour).await;
+        receivers.push((server.url, server.root));
+    }
+    // Nobody listens on port 1, and nobody has this name.
+    receivers.extend(["https://localhost:1", "https://receiver.invalid"].map(|url| (url.to_owned(), String::new())));
+    for (url, root) in receivers {
+        for example in every::examples(&url, &root) {
+            let answer = example.transport.attempt(&example.letters(), Form::Full).await;
+            tracing::info!(sink = example.name, config = example.printed, ?answer, "tried");
+        }
+    }
+    drop(guard);
+    let text = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("logs are UTF-8");
+    for expected in ["sink=\"slack\"", "connecting to", "[REDACTED]"] {
+        assert!(text.contains(expected), "{expected} is missing in {text}");
+    }
+    let leak = text.lines().find(|line| line.contains("VERYSECRET"));
+    assert_eq!(leak, None);
+}
+
 /// Tests beside it decide which log statements are switched off, so it runs without them.
 #[test]
 fn no_log_line_holds_the_token() {
@@ -36,14 +82,7 @@ fn no_log_line_holds_the_token() {
 #[tokio::test]
 #[ignore = "run by `no_log_line_holds_the_token`"]
 async fn with_everything_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let (log, guard) = everything_logged();
     let server = MockServer::start().await;
     let echo = serde_json::json!({"error": {"message": "Authorization: Api-Token dt0c01.PUBLIC.VERYSECRET"}});
     for status in [500, 413, 400] {

@@ -5,6 +5,7 @@
 
 pub mod alertmanager;
 mod backoff;
+mod claim;
 mod clean;
 mod config;
 pub mod credentials;
@@ -44,11 +45,14 @@ mod hostile_tests;
 #[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
+mod render_properties;
+#[cfg(test)]
 mod set_tests;
 #[cfg(test)]
 mod task_tests;
 
 pub use backoff::{Schedule, Schedules};
+pub use claim::Claim;
 pub use config::{ConfigError, SinkConfig, SinkId, Target};
 pub use filter::Filter;
 pub use health::Health;

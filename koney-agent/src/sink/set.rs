@@ -13,7 +13,9 @@ use tokio::task::JoinHandle;
 use super::health::Counters;
 use super::store::{Bounds, Place, sweep};
 use super::task::{Heartbeat, Orders, Task, supervise};
-use super::{Filter, Health, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport};
+use super::{
+    Action, Answer, Filter, Form, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport,
+};
 use crate::alert::Alert;
 
 /// The sinks. Every alert goes to each of them that takes it; none waits for another.
@@ -171,6 +173,23 @@ impl SinkSet {
     #[must_use]
     pub fn queue(&self, id: &SinkId) -> Option<Arc<Queue>> {
         self.lock().get(id).map(|sink| Arc::clone(&sink.queue))
+    }
+
+    /// Sends one alert by a sink's own way, past its queue; gives what the endpoint made of it, or why nothing can be sent.
+    pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<Action, String> {
+        let (transport, body) = {
+            let sinks = self.lock();
+            let sink = sinks.get(id).ok_or_else(|| format!("sink {id} is gone"))?;
+            let transport = sink.orders.borrow().transport.clone();
+            let error = || sink.counters.health(id, false, &sink.queue.stats()).last_error;
+            let transport = transport.ok_or_else(|| error().unwrap_or_else(|| format!("sink {id} has no configuration")))?;
+            (transport, sink.render.render(alert))
+        };
+        let letter = Letter { id: alert.id.clone(), time: alert.time, body };
+        Ok(match transport.attempt(std::slice::from_ref(&letter), Form::Full).await {
+            Answer::All(action) => action,
+            Answer::Each(actions) => actions.into_iter().next().unwrap_or_else(Action::delivered),
+        })
     }
 
     /// The sinks, in the order of their names.

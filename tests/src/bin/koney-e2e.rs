@@ -1,31 +1,62 @@
-//! Tells the whole story on a real cluster: `koney-e2e KUBECONFIG MANIFEST IMAGE ADDRESS [DETECTOR ROOT old]`.
+//! Tells the whole story on a real cluster.
 
 use std::{
     io::{self, Write as _},
+    net::IpAddr,
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::{Context as _, Result};
-use koney_tests::e2e::{Plot, tell};
+use clap::Parser;
+use koney_tests::e2e::{Plot, Told, tell};
+
+/// Tells the whole story on a real cluster
+#[derive(Debug, Parser)]
+struct Words {
+    /// The cluster
+    kubeconfig: PathBuf,
+    /// What is installed, exactly as it is shipped
+    manifest: PathBuf,
+    /// What the workloads run: an image with `sleep` and `sh`
+    image: String,
+    /// This machine's address for the cluster's pods: the sink listens there
+    address: IpAddr,
+    /// How the agents see accesses, as their alerts say
+    #[arg(long)]
+    detector: Option<String>,
+    /// The node's own root, where it can be looked at from here
+    #[arg(long)]
+    node_root: Option<PathBuf>,
+    /// Restarts the node, and returns once it has gone down
+    #[arg(long)]
+    restart_node: Option<String>,
+    /// Installs and uninstalls a chart
+    #[arg(long, requires = "chart")]
+    helm: Option<PathBuf>,
+    /// The chart
+    #[arg(long)]
+    chart: Option<PathBuf>,
+    /// The server is older than those that are supported
+    #[arg(long)]
+    old_server: bool,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let (steps, told) = run().await.unwrap_or_else(|error| (0, Err(error)));
-    if let Err(error) = &told {
+    let told = run(Words::parse()).await.unwrap_or_else(|error| Told { passed: 0, skipped: 0, ended: Err(error) });
+    if let Err(error) = &told.ended {
         writeln!(io::stderr(), "koney-e2e: {error:#}").ok();
     }
-    let failed = u8::from(told.is_err());
-    writeln!(io::stdout(), "{steps} passed, {failed} failed, 0 skipped").ok();
+    let failed = u8::from(told.ended.is_err());
+    writeln!(io::stdout(), "{} passed, {failed} failed, {} skipped", told.passed, told.skipped).ok();
     ExitCode::from(failed)
 }
 
-async fn run() -> Result<(usize, Result<()>)> {
-    let mut words = std::env::args().skip(1);
-    let mut next = |what: &str| words.next().with_context(|| format!("{what} is missing"));
-    let (kubeconfig, manifest, image) = (next("KUBECONFIG")?.into(), next("MANIFEST")?.into(), next("IMAGE")?);
-    let address = next("ADDRESS")?.parse().context("ADDRESS is no IP address")?;
-    let detector = next("DETECTOR").ok().filter(|detector| !detector.is_empty());
-    let (root, old) = (next("ROOT").ok().map(Into::into), next("old").is_ok());
+async fn run(words: Words) -> Result<Told> {
+    let Words { kubeconfig, manifest, image, address, detector, node_root, restart_node, helm, chart, old_server } = words;
     let folder = tempfile::tempdir().context("a folder for the sink")?;
-    tell(Plot { kubeconfig, manifest, image, address, old, detector, root }, folder.path()).await
+    let helm = helm.zip(chart);
+    let plot = Plot { kubeconfig, manifest, image, address, old: old_server, detector, root: node_root, restart_node, helm };
+    tell(plot, folder.path()).await
 }

@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod disk;
+mod docker;
 mod image;
 mod oci;
 mod place;
@@ -9,6 +10,7 @@ mod process;
 mod start;
 
 pub use disk::{Disk, Kind};
+pub use docker::Docker;
 pub use image::{BIN, Image, Images, program};
 pub use place::{ContainerRef, Place};
 pub use process::{Process, Spawn, intruder};

@@ -1,6 +1,10 @@
 //! The shipped manifest, as it is applied, and what a server makes of it.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -33,13 +37,7 @@ impl Old {
 
     /// Leaves out what would be refused.
     pub(super) fn apply(&self, object: &mut Value) {
-        let kind = kind(object);
-        for (_, pointer) in self.refused.iter().filter(|(of, _)| *of == kind) {
-            let Some((parent, last)) = pointer.rsplit_once('/') else { continue };
-            if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
-                parent.remove(last);
-            }
-        }
+        leave_out(&self.refused, object);
     }
 
     /// Fails if the server has dropped anything that is not listed.
@@ -54,10 +52,45 @@ impl Old {
     }
 }
 
+fn leave_out(fields: &BTreeSet<(String, String)>, object: &mut Value) {
+    let kind = kind(object);
+    for (_, pointer) in fields.iter().filter(|(of, _)| *of == kind) {
+        let Some((parent, last)) = pointer.rsplit_once('/') else { continue };
+        if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+            parent.remove(last);
+        }
+    }
+}
+
 /// Every object of a manifest.
 pub(super) fn objects(file: &Path) -> Result<Vec<Value>> {
     let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     serde_saphyr::from_multiple(&text).with_context(|| format!("{} is no manifest", file.display()))
+}
+
+/// A chart in `folder` of what an old server takes of a manifest. The namespace is Helm's to make.
+pub(super) fn chart(manifest: &Path, folder: &Path) -> Result<PathBuf> {
+    let old = Old::read()?;
+    let mut text = String::new();
+    for mut object in objects(manifest)? {
+        if kind(&object) == "Namespace" {
+            continue;
+        }
+        old.apply(&mut object);
+        // Helm asks the server what it knows, and sends nothing else.
+        leave_out(&old.dropped, &mut object);
+        // JSON is YAML; braces of a template would have to be written otherwise.
+        let object = object.to_string();
+        ensure!(!object.contains("{{"), "the manifest holds what Helm takes for a template: {object}");
+        text.push_str("---\n");
+        text.push_str(&object);
+        text.push('\n');
+    }
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).with_context(|| format!("write {name}"));
+    fs::create_dir(folder.join("templates")).context("make the chart's folder")?;
+    write("Chart.yaml", "apiVersion: v2\nname: koney\nversion: 0.1.0\n")?;
+    write("templates/all.yaml", &text)?;
+    Ok(folder.to_owned())
 }
 
 fn kind(object: &Value) -> String {

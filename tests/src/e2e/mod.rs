@@ -1,4 +1,5 @@
-//! The whole story on a real cluster: install, watch, touch, tell, rotate, restart, uninstall. By `kubectl`, as a person would.
+//! The whole story on a real cluster: install, watch, touch, tell, rotate, restart the agents and the node,
+//! uninstall. By `kubectl`, as a person would.
 
 mod kubectl;
 mod manifest;
@@ -6,4 +7,4 @@ mod objects;
 mod story;
 
 pub use kubectl::Kubectl;
-pub use story::{Plot, tell};
+pub use story::{Plot, Told, tell};

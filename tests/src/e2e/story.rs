@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     io::{self, Write as _},
     net::IpAddr,
     path::{Path, PathBuf},
@@ -10,7 +11,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
 
 use super::{
     Kubectl,
@@ -25,6 +29,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const SILENCE: Duration = Duration::from_secs(8);
 /// Selects the agents.
 const AGENTS: &str = "app.kubernetes.io/name=koney-agent";
+/// The ids of containers that run.
+const RUNNING: &str = "jsonpath={.items[*].status.containerStatuses[?(@.state.running)].containerID}";
+/// Whether they are ready.
+const READY: &str = "jsonpath={.items[*].status.containerStatuses[*].ready}";
 
 /// What the story is told with.
 #[derive(Clone, Debug)]
@@ -43,6 +51,21 @@ pub struct Plot {
     pub detector: Option<String>,
     /// The node's own root, where it can be looked at from here.
     pub root: Option<PathBuf>,
+    /// A command that restarts the node, and returns once it has gone down.
+    pub restart_node: Option<String>,
+    /// What installs and uninstalls a chart, and the chart.
+    pub helm: Option<(PathBuf, PathBuf)>,
+}
+
+/// What has come of it.
+#[derive(Debug)]
+pub struct Told {
+    /// Steps that hold.
+    pub passed: usize,
+    /// Steps that this cluster cannot have.
+    pub skipped: usize,
+    /// What has ended it early.
+    pub ended: Result<()>,
 }
 
 struct Scene {
@@ -50,17 +73,18 @@ struct Scene {
     kubectl: Kubectl,
     ingest: Ingest,
     steps: usize,
+    skipped: usize,
 }
 
-/// Tells it; gives how many steps there were, and what has ended it early.
-pub async fn tell(plot: Plot, folder: &Path) -> Result<(usize, Result<()>)> {
+/// Tells it.
+pub async fn tell(plot: Plot, folder: &Path) -> Result<Told> {
     let ingest = Ingest::start_at(folder, plot.address).await?;
-    let mut scene = Scene { kubectl: Kubectl::new(plot.kubeconfig.clone()), plot, ingest, steps: 0 };
+    let mut scene = Scene { kubectl: Kubectl::new(plot.kubeconfig.clone()), plot, ingest, steps: 0, skipped: 0 };
     let told = scene.acts().await;
     if told.is_err() {
         scene.explain().await;
     }
-    Ok((scene.steps, told))
+    Ok(Told { passed: scene.steps, skipped: scene.skipped, ended: told })
 }
 
 impl Scene {
@@ -71,7 +95,9 @@ impl Scene {
         self.watched().await?;
         self.rotation().await?;
         self.restart().await?;
-        self.uninstall(&before).await
+        self.restart_node().await?;
+        self.uninstall(&before).await?;
+        self.helm(&before).await
     }
 
     async fn install(&mut self) -> Result<()> {
@@ -121,8 +147,7 @@ impl Scene {
             let deployment = format!("deployment/{name}");
             self.kubectl.run(&["-n", NAMESPACE, "rollout", "status", &deployment, "--timeout=180s"]).await?;
             // A decoy is planted before its policy: nothing of that is an access.
-            let folder = DECOY.rsplit_once('/').map_or("/", |(folder, _)| folder);
-            self.inside(name, &format!("mkdir -p {folder}; echo someverysecrettoken > {DECOY}")).await?;
+            self.plant(name).await?;
         }
         self.done("two workloads run, with a decoy each")
     }
@@ -166,10 +191,66 @@ impl Scene {
         self.done("new agents go on where the old ones stopped")
     }
 
+    /// Every container is a new one then, and what was written into the old ones is gone.
+    async fn restart_node(&mut self) -> Result<()> {
+        let Some(restart) = self.plot.restart_node.clone() else {
+            self.skipped += 1;
+            return say("skipped: the node is not restarted: no --restart-node says how");
+        };
+        let before = self.agents().await?;
+        let status = Command::new("sh").args(["-c", &restart]).status().await.context("cannot start a shell")?;
+        ensure!(status.success(), "{restart:?} has failed: {status}");
+        let words = ["get", "pods", "-n", SYSTEM, "-l", AGENTS, "-o", RUNNING];
+        let new = |now: &str| !now.is_empty() && now.split_whitespace().all(|agent| !before.contains(agent));
+        self.kubectl.until("the agents' containers are not started anew", &words, new).await?;
+        self.ready().await?;
+        let words = ["get", "pods", "-n", NAMESPACE, "-l", "app=web", "-o", READY];
+        self.kubectl.until("the workload does not come back", &words, |ready| ready == "true").await?;
+        self.plant("web").await?;
+        self.armed(1).await?;
+        // Who plants a decoy anew where its policy is in force may be told of, as anybody would.
+        let told = self.ingest.events()?.len();
+        self.read("web").await?;
+        self.until("the event does not come", || self.ingest.events().is_ok_and(|events| events.len() > told)).await?;
+        let event = self.ingest.events()?.pop().context("there is one")?;
+        self.check(&event).await?;
+        self.done("a node that restarts keeps watch again, over containers that are new")
+    }
+
     async fn uninstall(&mut self, before: &BTreeSet<String>) -> Result<()> {
         self.kubectl.run(&["delete", "namespace", NAMESPACE, "--timeout=180s"]).await?;
         let manifest = self.plot.manifest.display().to_string();
         self.kubectl.run(&["delete", "--ignore-not-found", "--timeout=180s", "-f", &manifest]).await?;
+        self.nothing_left(before).await?;
+        self.done("nothing is left behind in the cluster, nor on the node")
+    }
+
+    /// The same by Helm.
+    async fn helm(&mut self, before: &BTreeSet<String>) -> Result<()> {
+        let Some((client, chart)) = self.plot.helm.clone() else { return Ok(()) };
+        let folder = tempfile::tempdir().context("a folder for a chart")?;
+        // A server that is too old for the chart gets what it renders to, without what that server refuses.
+        let chart = if self.plot.old { manifest::chart(&self.plot.manifest, folder.path())? } else { chart };
+        let run = async |words: &[&OsStr]| -> Result<()> {
+            let mut helm = Command::new(&client);
+            let said = helm.args(words).env("KUBECONFIG", &self.plot.kubeconfig).output().await.context("cannot start Helm")?;
+            ensure!(said.status.success(), "Helm says: {}", String::from_utf8_lossy(&said.stderr).trim());
+            Ok(())
+        };
+        run(&["install".as_ref(), chart.as_ref(), SYSTEM.as_ref()]).await?;
+        self.ready().await?;
+        run(&["uninstall".as_ref(), SYSTEM.as_ref()]).await?;
+        // What agents have made themselves goes with their DaemonSet.
+        let words = ["get", "leases,pods,secrets", "-n", SYSTEM, "-o", "name"];
+        let gone = |left: &str| !left.lines().any(|name| name.contains("koney"));
+        self.kubectl.until("the agents have left something in their namespace", &words, gone).await?;
+        // Helm leaves the namespace that it was told to make.
+        self.kubectl.run(&["delete", "namespace", SYSTEM, "--timeout=180s"]).await?;
+        self.nothing_left(before).await?;
+        self.done("Helm installs and uninstalls it, and nothing is left behind")
+    }
+
+    async fn nothing_left(&self, before: &BTreeSet<String>) -> Result<()> {
         let left: Vec<_> = self.everything().await?.difference(before).cloned().collect();
         ensure!(left.is_empty(), "left behind in the cluster: {left:?}");
         if let Some(root) = &self.plot.root {
@@ -177,7 +258,13 @@ impl Scene {
                 ensure!(!root.join(path).exists(), "/{path} is left behind on the node");
             }
         }
-        self.done("nothing is left behind in the cluster, nor on the node")
+        Ok(())
+    }
+
+    /// The ids of their containers that run.
+    async fn agents(&self) -> Result<BTreeSet<String>> {
+        let said = self.kubectl.run(&["get", "pods", "-n", SYSTEM, "-l", AGENTS, "-o", RUNNING]).await?;
+        Ok(said.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Names of all objects that installing may make.
@@ -190,6 +277,11 @@ impl Scene {
     /// Opens the decoy, and stays the same long enough for whoever asks afterwards who it was.
     async fn read(&self, workload: &str) -> Result<()> {
         self.inside(workload, &format!("read token < {DECOY}; sleep 2; true")).await
+    }
+
+    async fn plant(&self, workload: &str) -> Result<()> {
+        let folder = DECOY.rsplit_once('/').map_or("/", |(folder, _)| folder);
+        self.inside(workload, &format!("mkdir -p {folder}; echo someverysecrettoken > {DECOY}")).await
     }
 
     async fn inside(&self, workload: &str, script: &str) -> Result<()> {
@@ -258,7 +350,7 @@ impl Scene {
 
     fn done(&mut self, what: &str) -> Result<()> {
         self.steps += 1;
-        writeln!(io::stdout(), "ok: {what}").context("say what is done")
+        say(&format!("ok: {what}"))
     }
 
     /// What a person would look at first.
@@ -272,4 +364,8 @@ impl Scene {
             writeln!(io::stderr(), "$ kubectl {}\n{said}", words.join(" ")).ok();
         }
     }
+}
+
+fn say(what: &str) -> Result<()> {
+    writeln!(io::stdout(), "{what}").context("say what is done")
 }

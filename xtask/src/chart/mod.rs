@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    fs::{self, Permissions},
     io::Write as _,
-    path::PathBuf,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -15,6 +17,9 @@ use crate::{process, python, workspace};
 
 /// Renders one chart; run by Python, because Helm is a library there and in no package a program.
 const RENDER: &str = include_str!("render.py");
+
+/// Installs and uninstalls one.
+const CLIENT: &str = include_str!("helm.py");
 
 /// In the order in which they are to be applied.
 const ORDER: [&str; 7] = ["namespace", "crds", "serviceaccount", "rbac", "configmap", "networkpolicy", "daemonset"];
@@ -56,6 +61,16 @@ pub(crate) fn validate() -> Result<()> {
         process::run(check.args(["install.yaml", "install-fanotify.yaml"].map(|file| deploy.join(file))))?;
     }
     Ok(())
+}
+
+/// A program in `folder` that does `install CHART NAMESPACE` and `uninstall NAMESPACE` in the cluster of `KUBECONFIG`.
+pub(crate) fn client(folder: &Path) -> Result<PathBuf> {
+    let python = python::with("helm-python-sdk")?;
+    let program = folder.join("helm");
+    fs::write(&program, format!("#!{}\n{CLIENT}", python.display()))
+        .with_context(|| format!("cannot write {}", program.display()))?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).context("cannot make Helm's client a program")?;
+    Ok(program)
 }
 
 /// The chart's own folder.

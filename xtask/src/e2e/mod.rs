@@ -4,6 +4,8 @@ mod guest;
 mod images;
 mod node;
 mod servers;
+mod stage;
+mod within;
 
 use std::{env, net::UdpSocket, path::Path, process::Command};
 
@@ -13,11 +15,11 @@ use crate::{cli::E2eArgs, process, test, ui, workspace};
 
 /// `cargo xtask e2e`.
 pub(crate) fn command(args: &E2eArgs) -> Result<u8> {
-    let story = story()?;
-    if let Some(kernel) = &args.guest {
-        return guest::run(&story, kernel, args);
+    if let Some(written) = &args.within {
+        return within::run(written);
     }
-    let Some(kubeconfig) = &args.kubeconfig else { return node::run(&story, args) };
+    let story = story()?;
+    let Some(kubeconfig) = &args.kubeconfig else { return stage::Stage::set(story, args)?.play() };
     let manifest = args.manifest.clone().unwrap_or_else(|| workspace::root().join("deploy/install.yaml"));
     let address = match &args.sink_address {
         Some(address) => address.clone(),
@@ -25,6 +27,10 @@ pub(crate) fn command(args: &E2eArgs) -> Result<u8> {
     };
     let mut story = Command::new(story);
     story.arg(kubeconfig).arg(manifest).arg(&args.image).arg(address);
+    if let Some(restart) = &args.restart_node {
+        story.args(["--restart-node", restart]);
+    }
+    story.arg("--helm").arg(crate::chart::client(&workspace::target())?).arg("--chart").arg(crate::chart::folder());
     status(&mut story)
 }
 

@@ -1,68 +1,25 @@
 #!/bin/bash
-# A cluster of one node: etcd, API server, controller manager, scheduler, containerd and kubelet, all of them real.
+# A node: containerd and kubelet, both of them real; the control plane is elsewhere, and has made PKI.
 #
-# It lives in a mount, network and pid namespace of its own, whose first process this script is: when it ends, everything ends.
-# Nothing in there leads outside; /var/lib and the rest of what it writes are below STATE.
+# It is the first process of a pid namespace, or all that a virtual machine runs: when it ends, every container ends, at once and
+# without a word, as when the power goes. What is to outlive that is below STATE.
 #
-#   node.sh STATE BIN IMAGE... -- COMMAND...     runs COMMAND when the node is Ready, and ends as it ends
+#   node.sh STATE BIN PKI API_IP NODE_IP IMAGE...
 set -u
-STATE=$1 BIN=$2
-shift 2
-IMAGES=()
-while [ "$1" != -- ]; do IMAGES+=("$1"); shift; done
-shift
+STATE=$1 BIN=$2 PKI=$3 API_IP=$4 NODE_IP=$5
+shift 5
 
-NODE=node-1 NODE_IP=10.88.0.1 PODS=10.89.0.0/24 SERVICES=10.96.0.0/16 SERVICE_API=10.96.0.1
-PKI=$STATE/pki LOG=$STATE/log
-export KUBECONFIG=$STATE/kubeconfig PATH=$BIN:$PATH OPENSSL_CONF=/etc/ssl/openssl.cnf
+NODE=node-1 PODS=10.89.0.0/24 SERVICE_API=10.96.0.1
+LOG=$STATE/log
+export PATH=$BIN:$PATH
 START=$(date +%s%3N)
 say() { echo "    node: $* ($(($(date +%s%3N) - START)) ms)" >&2; }
 die() {
     say "$*"
-    tail -n 15 "$LOG"/*.log >&2
+    tail -n 15 "$LOG"/{containerd,kubelet,images}.log >&2
     exit 70
 }
-# Waits for a condition as long as a process lives.
-await() {
-    local what=$1 pid=$2
-    shift 2
-    for _ in $(seq 3000); do
-        "$@" >/dev/null 2>&1 && return
-        kill -0 "$pid" 2>/dev/null || die "$what has ended"
-        sleep 0.1
-    done
-    die "$what does not become ready"
-}
-mkdir -p "$PKI" "$LOG" "$STATE"/{etcd,run,containerd,lib,pods,cni}
-
-# --- certificates, of one authority ---
-key() { openssl ecparam -name prime256v1 -genkey -noout -out "$PKI/$1.key" 2>>"$LOG/pki.log"; }
-key ca
-openssl req -x509 -new -key "$PKI/ca.key" -subj /CN=e2e -days 2 -out "$PKI/ca.crt" -addext keyUsage=critical,keyCertSign,digitalSignature
-certificate() { # name, subject, further names
-    key "$1"
-    printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n%s\n' "${3:+subjectAltName=$3}" >"$PKI/$1.ext"
-    openssl req -new -key "$PKI/$1.key" -subj "$2" -out "$PKI/$1.csr"
-    openssl x509 -req -in "$PKI/$1.csr" -CA "$PKI/ca.crt" -CAkey "$PKI/ca.key" -CAcreateserial -days 2 -extfile "$PKI/$1.ext" -out "$PKI/$1.crt" 2>>"$LOG/pki.log"
-}
-certificate apiserver /CN=kube-apiserver "DNS:kubernetes.default.svc,DNS:localhost,IP:127.0.0.1,IP:$NODE_IP,IP:$SERVICE_API"
-certificate admin /O=system:masters/CN=admin
-certificate kubelet "/O=system:nodes/CN=system:node:$NODE" "DNS:$NODE,IP:$NODE_IP"
-certificate manager /CN=system:kube-controller-manager
-certificate scheduler /CN=system:kube-scheduler
-certificate client /O=system:masters/CN=apiserver-kubelet
-key accounts
-openssl ec -in "$PKI/accounts.key" -pubout -out "$PKI/accounts.pub" 2>>"$LOG/pki.log"
-kubeconfig() {
-    cat <<EOF
-{"apiVersion": "v1", "kind": "Config", "current-context": "e2e",
- "clusters": [{"name": "e2e", "cluster": {"server": "https://127.0.0.1:6443", "certificate-authority": "$PKI/ca.crt"}}],
- "users": [{"name": "e2e", "user": {"client-certificate": "$PKI/$1.crt", "client-key": "$PKI/$1.key"}}],
- "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}]}
-EOF
-}
-kubeconfig admin >"$KUBECONFIG"
-for user in kubelet manager scheduler; do kubeconfig $user >"$PKI/$user.kubeconfig"; done
+mkdir -p "$LOG" "$STATE"/{run,containerd,lib,pods,cni}
 
 # --- the host that the node is on ---
 mkdir -p /var/lib /var/log
@@ -71,34 +28,30 @@ mount --bind "$STATE/lib" /var/lib
 mount --bind "$STATE/pods" /var/log
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /var/lib/kubelet /var/log/pods /run/containerd /run/netns
-# Where this is the machine itself, its root group has to be left before groups below it get limits.
-if [ $$ -ne 1 ] && [ -f /sys/fs/cgroup/cgroup.subtree_control ]; then
-    mkdir -p /sys/fs/cgroup/init
-    for pid in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$pid" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
+if [ -e /sys/class/net/eth0 ]; then
+    # A virtual machine. Its root group has to be left before groups below it get limits.
+    if [ -f /sys/fs/cgroup/cgroup.subtree_control ]; then
+        mkdir -p /sys/fs/cgroup/init
+        for pid in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$pid" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
+    fi
+    [ -e /etc/resolv.conf ] || : >/etc/resolv.conf
+    ip addr add "$NODE_IP/24" dev eth0
+    ip link set eth0 up
+    ip route add default via "$API_IP"
+else
+    # Beside the control plane, in its network: containers of an earlier start have left theirs.
+    ip link delete cni0 2>/dev/null
+    ip link add node0 type dummy 2>/dev/null || ip link add node0 type bridge 2>/dev/null
+    ip addr add "$NODE_IP/24" dev node0 2>/dev/null
+    ip link set node0 up
+    ip route replace default dev node0
 fi
-ip link set lo up
-ip link add node0 type dummy 2>/dev/null || ip link add node0 type bridge
-ip addr add $NODE_IP/24 dev node0
-ip link set node0 up
-ip route add default dev node0
 echo 1 >/proc/sys/net/ipv4/ip_forward
-for chain in PREROUTING OUTPUT; do
-    iptables -t nat -A $chain -d $SERVICE_API/32 -p tcp --dport 443 -j DNAT --to-destination $NODE_IP:6443 2>>"$LOG/host.log"
-done
+once() { iptables -t nat -C "$@" 2>/dev/null || iptables -t nat -A "$@" 2>>"$LOG/host.log"; }
+for chain in PREROUTING OUTPUT; do once $chain -d $SERVICE_API/32 -p tcp --dport 443 -j DNAT --to-destination "$API_IP:6443"; done
+once POSTROUTING -s $PODS ! -d $PODS -j MASQUERADE
 
-# --- the control plane, and the runtime beside it ---
-etcd --data-dir "$STATE/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
-    --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
-    --initial-cluster default=http://127.0.0.1:2380 >"$LOG/etcd.log" 2>&1 &
-kube-apiserver --etcd-servers=http://127.0.0.1:2379 --bind-address=0.0.0.0 --secure-port=6443 --advertise-address=$NODE_IP \
-    --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt" \
-    --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$PKI/accounts.pub" \
-    --service-account-signing-key-file="$PKI/accounts.key" --authorization-mode=Node,RBAC \
-    --enable-admission-plugins=NodeRestriction --service-cluster-ip-range=$SERVICES --allow-privileged=true \
-    --kubelet-client-certificate="$PKI/client.crt" --kubelet-client-key="$PKI/client.key" \
-    --kubelet-certificate-authority="$PKI/ca.crt" --kubelet-preferred-address-types=InternalIP --cert-dir="$STATE/run" \
-    >"$LOG/apiserver.log" 2>&1 &
-APISERVER=$!
+# --- the runtime ---
 cat >"$STATE/containerd.toml" <<EOF
 version = 2
 root = "$STATE/containerd"
@@ -124,31 +77,31 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 EOF
 cat >"$STATE/cni/10-pods.conflist" <<EOF
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true,
-  "ipam": {"type": "host-local", "dataDir": "$STATE/run/ipam", "ranges": [[{"subnet": "$PODS"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+  "ipam": {"type": "host-local", "dataDir": "/run/ipam", "ranges": [[{"subnet": "$PODS"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
 EOF
-containerd --config "$STATE/containerd.toml" >"$LOG/containerd.log" 2>&1 &
+containerd --config "$STATE/containerd.toml" >>"$LOG/containerd.log" 2>&1 &
 CONTAINERD=$!
 ctr() { command ctr --address /run/containerd/containerd.sock --namespace k8s.io "$@"; }
-await containerd $CONTAINERD ctr version
-for image in "${IMAGES[@]}"; do
-    ctr images import "$image" >>"$LOG/images.log" 2>&1 || die "containerd does not take $image: $(tail -n 2 "$LOG/images.log")"
+for _ in $(seq 3000); do
+    ctr version >/dev/null 2>&1 && break
+    kill -0 $CONTAINERD 2>/dev/null || die "containerd has ended"
+    sleep 0.1
 done
+# Given once: what an earlier start was given is there still.
+if [ ! -e "$STATE/images-given" ]; then
+    for image in "$@"; do
+        ctr images import "$image" >>"$LOG/images.log" 2>&1 || die "containerd does not take $image: $(tail -n 2 "$LOG/images.log")"
+    done
+    touch "$STATE/images-given"
+fi
 say "containerd has the images"
-await "the API server" $APISERVER kubectl get --raw /readyz
-say "the API server is ready"
-kube-controller-manager --kubeconfig="$PKI/manager.kubeconfig" --leader-elect=false --node-monitor-period=1s \
-    --flex-volume-plugin-dir="$STATE/run/plugins" --service-account-private-key-file="$PKI/accounts.key" \
-    --root-ca-file="$PKI/ca.crt" --use-service-account-credentials=true --bind-address=127.0.0.1 --cert-dir="$STATE/run" \
-    >"$LOG/manager.log" 2>&1 &
-kube-scheduler --kubeconfig="$PKI/scheduler.kubeconfig" --leader-elect=false --bind-address=127.0.0.1 --cert-dir="$STATE/run" \
-    >"$LOG/scheduler.log" 2>&1 &
 
-# --- the node ---
+# --- the kubelet ---
 : >"$STATE/resolv.conf"
 cat >"$STATE/kubelet.yaml" <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-address: $NODE_IP
+address: 0.0.0.0
 healthzBindAddress: 127.0.0.1
 authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $PKI/ca.crt}}
 authorization: {mode: Webhook}
@@ -166,16 +119,8 @@ volumePluginDir: $STATE/run/plugins
 EOF
 # It would ask the address of AWS's metadata for credentials of images.
 AWS_EC2_METADATA_DISABLED=true kubelet --container-runtime=remote --container-runtime-endpoint=unix:///run/containerd/containerd.sock \
-    --config="$STATE/kubelet.yaml" --kubeconfig="$PKI/kubelet.kubeconfig" --hostname-override=$NODE --node-ip=$NODE_IP \
-    >"$LOG/kubelet.log" 2>&1 &
-KUBELET=$!
-ready() { kubectl wait --for=condition=Ready node/$NODE --timeout=1s && kubectl get serviceaccount default; }
-await "the kubelet" $KUBELET ready
-untainted() { [ -z "$(kubectl get node $NODE -o jsonpath='{.spec.taints}')" ]; }
-await "the node" $KUBELET untainted
-say "the node is ready"
-
-"$@"
-STATUS=$?
-kubectl delete pods --all --all-namespaces --force --grace-period=0 --wait=false >/dev/null 2>&1
-exit $STATUS
+    --config="$STATE/kubelet.yaml" --kubeconfig="$PKI/kubelet.kubeconfig" --hostname-override=$NODE --node-ip="$NODE_IP" \
+    >>"$LOG/kubelet.log" 2>&1 &
+say "the kubelet is started"
+wait -n $! $CONTAINERD
+die "the kubelet or containerd has ended"

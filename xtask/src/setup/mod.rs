@@ -24,7 +24,7 @@ use self::{
     pins::{Route, State},
     plan::Plan,
 };
-use crate::{arch::Arch, cli::SetupArgs, exit::Exit, test, ui, workspace};
+use crate::{arch::Arch, cli::SetupArgs, exit::Exit, python, test, ui, workspace};
 
 /// What a command cannot do without.
 #[derive(Clone, Debug, Default)]
@@ -78,9 +78,11 @@ pub(crate) struct Toolchain {
 pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
     let mut kernels = test::kernels();
     kernels.extend(args.kernel.iter().filter(|series| !test::kernels().contains(series)).cloned());
-    let needs = Needs { clippy: true, downgrade: args.allow_downgrades, ..Needs::test(Arch::here()?, &kernels) };
+    let test = Needs::test(Arch::here()?, &kernels);
+    let needs = Needs { clippy: true, packages: test::receivers(), downgrade: args.allow_downgrades, ..test };
     if !args.check {
         ensure(&needs)?;
+        python::judges()?;
         ui::line("ready: nothing is missing");
         return Ok(0);
     }
@@ -89,10 +91,15 @@ pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
     for line in plan.describe() {
         ui::line(&format!("would {line}"));
     }
-    if plan.is_empty() {
+    let judges = python::missing_judges()?;
+    for package in &judges {
+        ui::line(&format!("would install {package} of PyPI into koney's cache"));
+    }
+    let ready = plan.is_empty() && judges.is_empty();
+    if ready {
         ui::line("ready: nothing is missing");
     }
-    Ok(u8::from(!plan.is_empty()))
+    Ok(u8::from(!ready))
 }
 
 /// Installs what is missing of `needs`.

@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{arch::Arch, cross, process, ui};
+use super::{libtest, matrix::Part};
+use crate::{arch::Arch, cross, exit::Exit, process, ui};
 
 /// Built programs of the default members.
 #[derive(Debug)]
@@ -31,6 +32,24 @@ impl Binaries {
             }
         }
         Ok(Self { tests, programs: programs(arch)? })
+    }
+
+    /// Only these of the tests; all if none is named.
+    pub(crate) fn only(mut self, names: &[String]) -> Result<Self> {
+        let target = |test: &PathBuf| libtest::target(&test.file_name().unwrap_or_default().to_string_lossy()).to_owned();
+        if let Some(unknown) = names.iter().find(|name| !self.tests.iter().any(|test| target(test) == **name)) {
+            let known: Vec<_> = self.tests.iter().map(target).collect();
+            return Err(Exit::usage(format!("{unknown:?} is no program of kernel tests; they are {}", known.join(", "))).into());
+        }
+        self.tests.retain(|test| names.is_empty() || names.contains(&target(test)));
+        Ok(self)
+    }
+
+    /// Those whose tests are of this part, with all programs.
+    pub(crate) fn part(&self, part: Part) -> Self {
+        let name = |test: &Path| test.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let tests = self.tests.iter().filter(|test| part.has(libtest::target(&name(test)))).cloned().collect();
+        Self { tests, programs: self.programs.clone() }
     }
 
     /// Whether a test program is one of the kernel tests.

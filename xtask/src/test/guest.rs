@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{RUNTIME, binaries::Binaries, libtest, libtest::Output, report::Row};
+use anyhow::Result;
+
+use super::{RUNTIME, binaries::Binaries, docker, libtest, libtest::Output, report::Row};
 use crate::{
     arch::Arch,
     cli::Variant,
@@ -12,6 +14,8 @@ use crate::{
 
 /// For all kernel tests of one guest; emulation on a busy machine is slow.
 const TIMEOUT: Duration = Duration::from_mins(40);
+/// The test that takes Docker's engine.
+const DOCKER: &str = "cluster_docker";
 const BEGIN: &str = "koney-test-begin:";
 const END: &str = "koney-test-end:";
 
@@ -20,10 +24,12 @@ pub(crate) fn run(binaries: &Binaries, arch: Arch, series: &str, variant: Varian
     let name = if variant == Variant::Default { series.to_owned() } else { format!("{series} {}", variant.name()) };
     ui::step(&format!("kernel tests in {name}"));
     let mut programs = Programs::default();
-    let verdict = vm::run(&spec(binaries, arch, series, variant), &mut |line| {
-        // Guests run side by side.
-        ui::line(&format!("{name}| {line}"));
-        programs.feed(line);
+    let verdict = spec(binaries, arch, series, variant).and_then(|spec| {
+        vm::run(&spec, &mut |line| {
+            // Guests run side by side.
+            ui::line(&format!("{name}| {line}"));
+            programs.feed(line);
+        })
     });
     let mut row = Row::new(series, variant.name());
     programs.count(&mut row, binaries);
@@ -35,7 +41,7 @@ pub(crate) fn run(binaries: &Binaries, arch: Arch, series: &str, variant: Varian
     row
 }
 
-fn spec(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Spec {
+fn spec(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Result<Spec> {
     let script: Vec<_> = binaries.tests.iter().map(|test| run_one(test)).collect();
     let mut spec = Spec::new(arch, series, ["sh", "-c", &script.join("\n")].map(str::to_owned).to_vec());
     spec.variant = variant;
@@ -51,12 +57,16 @@ fn spec(binaries: &Binaries, arch: Arch, series: &str, variant: Variant) -> Spec
     }
     spec.env = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     spec.timeout = TIMEOUT;
-    // The files are in memory twice while the guest leaves its first root.
-    let size: u64 = spec.programs.iter().filter_map(|program| fs::metadata(program).ok()).map(|meta| meta.len()).sum();
-    if size > 512 << 20 {
-        spec.memory_mib = 2048;
+    if binaries.tests.iter().any(|test| libtest::target(&name(test)) == DOCKER) {
+        spec.files.extend(docker::files(arch)?);
     }
-    spec
+    // The files are in memory twice while the guest leaves its first root.
+    let files = spec.programs.iter().chain(spec.files.iter().map(|(source, _)| source));
+    let size: u64 = files.filter_map(|file| fs::metadata(file).ok()).map(|meta| meta.len()).sum();
+    if size > 512 << 20 {
+        spec.memory_mib = 2560;
+    }
+    Ok(spec)
 }
 
 /// Kernel state is shared by all tests, so they run one by one.

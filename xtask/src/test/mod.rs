@@ -2,6 +2,7 @@
 
 mod binaries;
 mod delivery;
+mod docker;
 mod guest;
 mod host;
 mod libtest;
@@ -10,7 +11,11 @@ mod report;
 
 use anyhow::Result;
 
-use self::{binaries::Binaries, matrix::MATRIX, report::Report};
+use self::{
+    binaries::Binaries,
+    matrix::{MATRIX, Part},
+    report::Report,
+};
 pub(crate) use self::{
     binaries::{programs, tests},
     libtest::target,
@@ -22,6 +27,7 @@ use crate::{
     cli::{TestArgs, TestSuite, Variant},
     ebpf,
     exit::Exit,
+    python,
     setup::{self, Needs, Package},
     ui,
 };
@@ -29,31 +35,48 @@ use crate::{
 /// The runtime of real containers: its package and its program.
 const RUNTIME: (&str, &str) = ("crun", "crun");
 
+/// Receivers to which the tests of the sinks send: packages, and a file of each.
+const RECEIVERS: [(&str, &str); 3] = [
+    ("rsyslog", "/usr/sbin/rsyslogd"),
+    ("rsyslog-openssl", "/usr/share/doc/rsyslog-openssl"),
+    ("prometheus-alertmanager", "/usr/bin/prometheus-alertmanager"),
+];
+
+/// What the tests that need no kernel of their own take besides a compiler.
+pub(crate) fn receivers() -> Vec<Package> {
+    RECEIVERS.map(|(name, file)| Package(name.to_owned(), file.to_owned())).to_vec()
+}
+
 /// `cargo xtask test`.
 pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     if args.suite == Some(TestSuite::Delivery) {
         return delivery::run(args);
     }
     let rows = rows(args)?;
-    let mut series: Vec<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut series: Vec<String> = rows.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+    series.sort_unstable();
     series.dedup();
     let arch = Arch::here()?;
     let runtime = Package(RUNTIME.0.to_owned(), RUNTIME.1.to_owned());
-    let test = || Needs { packages: vec![runtime], ..Needs::test(arch, &series) };
-    setup::ensure(&if rows.is_empty() { Needs::build() } else { test() })?;
+    let mut needs = if rows.is_empty() { Needs::build() } else { Needs::test(arch, &series) };
+    needs.packages = receivers();
+    needs.packages.extend((!rows.is_empty()).then_some(runtime));
+    setup::ensure(&needs)?;
+    python::judges()?;
 
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.
     let kernel_tests = report.step("build-ebpf", || ebpf::build(arch).map(drop)).is_some();
     // First, because `cargo test` does not build the agent that the tests of its behaviour start.
-    let binaries = report.step("build of the kernel tests", || Binaries::build(arch));
-    let host = report.step("cargo test", host::run);
+    let binaries = report.step("build of the kernel tests", || Binaries::build(arch)?.only(&args.only));
+    let host = if args.only.is_empty() { report.step("cargo test", host::run) } else { None };
     if let Some(host) = host {
         report.push(host.row(binaries.as_ref()));
     }
     match binaries {
         Some(binaries) if kernel_tests && !binaries.tests.is_empty() => {
-            let run = |(series, variant): &(&str, Variant)| guest::run(&binaries, arch, series, *variant);
+            let run = |(series, variant, part): &(&str, Variant, Part)| guest::run(&binaries.part(*part), arch, series, *variant);
+            let rows: Vec<_> = rows.into_iter().filter(|(_, _, part)| !binaries.part(*part).tests.is_empty()).collect();
             for row in at_once::each(&rows, at_once::guests(), run) {
                 report.push(row);
             }
@@ -66,14 +89,14 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
 }
 
 /// The part of the matrix that was asked for.
-fn rows(args: &TestArgs) -> Result<Vec<(&'static str, Variant)>> {
+fn rows(args: &TestArgs) -> Result<Vec<(&'static str, Variant, Part)>> {
     if args.host_only {
         return Ok(Vec::new());
     }
-    if let Some(unknown) = args.kernels.iter().find(|name| !MATRIX.iter().any(|(series, _)| series == name)) {
+    if let Some(unknown) = args.kernels.iter().find(|name| !MATRIX.iter().any(|(series, _, _)| series == name)) {
         let known = kernels().join(", ");
         return Err(Exit::usage(format!("kernel {unknown:?} is not in the matrix, which has {known}")).into());
     }
     let wanted = |series: &str| args.kernels.is_empty() || args.kernels.iter().any(|name| name == series);
-    Ok(MATRIX.into_iter().filter(|(series, _)| wanted(series)).collect())
+    Ok(MATRIX.into_iter().filter(|(series, _, _)| wanted(series)).collect())
 }

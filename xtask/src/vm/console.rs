@@ -17,6 +17,8 @@ pub(crate) enum Verdict {
     Stalled(String),
     /// Time was up.
     TimedOut(Duration),
+    /// Its power was cut.
+    SwitchedOff,
 }
 
 impl fmt::Display for Verdict {
@@ -26,6 +28,7 @@ impl fmt::Display for Verdict {
             Self::NotBooted(line) => write!(f, "the guest did not come up: {line}"),
             Self::Panicked(line) => write!(f, "the kernel panicked: {line}"),
             Self::Stalled(line) => write!(f, "the kernel stalled: {line}"),
+            Self::SwitchedOff => f.write_str("its power was cut"),
             Self::TimedOut(limit) => write!(f, "not done after {} s (raise --timeout)", limit.as_secs()),
         }
     }

@@ -13,7 +13,7 @@ mod named;
 mod qemu;
 mod spec;
 mod strip;
-mod tools;
+pub(crate) mod tools;
 
 use std::process;
 

@@ -24,6 +24,9 @@ use crate::{process, ui, workspace};
 /// How long a guest in trouble, or one that has given its verdict, may go on talking.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Between two looks at the switch.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// Boots that are tried. Emulated processors now and then trip over code that the kernel patches while it boots ("Oops: int3"), which
 /// says nothing about the command: it has not been started.
 const BOOTS: u32 = 3;
@@ -59,15 +62,7 @@ fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
 
 fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
     let machine = Machine::of(spec.arch);
-    let mut command = match process::find("setpriv") {
-        // A guest must not outlive an xtask that is killed.
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL", machine.qemu]);
-            command
-        }
-        None => Command::new(machine.qemu),
-    };
+    let mut command = process::mortal(machine.qemu);
     let mut words = format!("console={} panic=-1 quiet loglevel=4", machine.console);
     for more in [spec.variant.cmdline(), &spec.cmdline] {
         if !more.is_empty() {
@@ -78,6 +73,10 @@ fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
     if spec.icount {
         // One nanosecond of the guest's time for each instruction; where it idles, time jumps to what it waits for.
         command.args(["-icount", "shift=0,sleep=off"]);
+    }
+    if let Some(options) = spec.network {
+        command.args(["-netdev", &format!("user,id=net0,{options}"), "-device", "virtio-net-pci,netdev=net0"]);
+        words.push_str(" net.ifnames=0");
     }
     command
         .args(machine.qemu_args)
@@ -106,16 +105,21 @@ fn watch(child: &mut Child, spec: &Spec, nonce: &str, output: &mut dyn FnMut(&st
     forward(stderr, sender);
 
     let mut console = Console::new(nonce);
-    let late = listen(&lines, &mut console, spec.timeout, output);
+    let late = listen(&lines, &mut console, spec, output);
+    if spec.is_switched_off() {
+        return Ok(Verdict::SwitchedOff);
+    }
     console.finish(late.then_some(spec.timeout))
 }
 
-/// Reads the console to its end, or to the end of time: then the answer is true.
-fn listen(lines: &Receiver<String>, console: &mut Console, timeout: Duration, output: &mut dyn FnMut(&str)) -> bool {
-    let mut deadline = Instant::now() + timeout;
+/// Reads the console to its end, or to the end of time: then the answer is true. Or until its power is cut.
+fn listen(lines: &Receiver<String>, console: &mut Console, spec: &Spec, output: &mut dyn FnMut(&str)) -> bool {
+    let mut deadline = Instant::now() + spec.timeout;
     let mut grace = false;
     loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Nobody writes a line when the switch is turned.
+        match lines.recv_timeout(if spec.switch.is_some() { left.min(GLANCE) } else { left }) {
             Ok(line) => match console.feed(&line) {
                 Line::Other => continue,
                 Line::Output(line) => {
@@ -130,6 +134,8 @@ fn listen(lines: &Receiver<String>, console: &mut Console, timeout: Duration, ou
                 }
             },
             Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) if spec.is_switched_off() => return false,
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => continue,
             Err(RecvTimeoutError::Timeout) => return !grace,
         }
         grace = true;

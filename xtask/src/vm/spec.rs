@@ -3,6 +3,10 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +31,10 @@ pub(crate) struct Spec {
     pub(crate) icount: bool,
     /// Each processor of the guest has a thread of its own: faster alone, slower beside other guests.
     pub(crate) threads: bool,
+    /// Options of QEMU's own network, where the guest has one.
+    pub(crate) network: Option<&'static str>,
+    /// Cuts the guest's power once it is set.
+    pub(crate) switch: Option<Arc<AtomicBool>>,
     pub(crate) memory_mib: u32,
     pub(crate) timeout: Duration,
     /// Kernel modules that are loaded at boot, besides those of every guest.
@@ -53,6 +61,8 @@ impl Spec {
             smp: 2,
             icount: false,
             threads: false,
+            network: None,
+            switch: None,
             memory_mib: 1024,
             timeout: Duration::from_mins(5),
             modules: Vec::new(),
@@ -89,6 +99,11 @@ impl Spec {
             None => self.command.push(word),
         }
         Ok(())
+    }
+
+    /// Whether its power is to be cut.
+    pub(crate) fn is_switched_off(&self) -> bool {
+        self.switch.as_ref().is_some_and(|switch| switch.load(Ordering::Relaxed))
     }
 
     /// Takes what a command line says of any guest.

@@ -25,11 +25,15 @@ pub(crate) fn find(arch: Arch, name: &str) -> Result<Tool> {
         let libraries = libraries::of(&program)?.into_iter().map(|library| (library.clone(), library)).collect();
         return Ok(Tool { program, libraries });
     }
-    let root = foreign::root(arch)?;
+    of_system(&foreign::root(arch)?, arch, name)
+}
+
+/// Finds a program of an unpacked system.
+pub(crate) fn of_system(root: &Path, arch: Arch, name: &str) -> Result<Tool> {
     let folders = ["usr/bin", "usr/sbin", "bin", "sbin"];
     let program = folders.iter().map(|folder| root.join(folder).join(name)).find(|file| file.is_file());
     let program = program.with_context(|| format!("{name} for {} is not in {}", arch.debian(), root.display()))?;
-    let libraries = closure(&root, arch, &program)?;
+    let libraries = closure(root, arch, &program)?;
     Ok(Tool { program, libraries })
 }
 

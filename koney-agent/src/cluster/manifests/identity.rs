@@ -1,5 +1,6 @@
 //! Which object a document is: kind, version, namespace and name.
 
+use super::super::GROUP;
 use super::super::field::FieldPath;
 use super::super::labels::{self, Labels};
 use super::super::problem::{Problem, Severity};
@@ -8,8 +9,6 @@ use super::super::snapshot::{Kind, ObjectRef};
 use super::super::text::{nearest, quoted};
 use super::node::{Content, Node};
 use super::scope::Scope;
-
-const GROUP: &str = "research.dynatrace.com/";
 
 /// The kind; a problem of severity `Info` where it is none of ours.
 pub(super) fn kind(scope: &Scope<'_>) -> Result<Kind, Box<Problem>> {
@@ -26,7 +25,7 @@ pub(super) fn kind(scope: &Scope<'_>) -> Result<Kind, Box<Problem>> {
     if let Some(kind) = kinds.into_iter().find(|known| known.as_str() == kind) {
         return Ok(kind);
     }
-    if scope.node.text("apiVersion").is_some_and(|version| version.starts_with(GROUP)) {
+    if scope.node.text("apiVersion").is_some_and(|version| version.split_once('/').is_some_and(|(group, _)| group == GROUP)) {
         let remedy = nearest(kind, kinds.map(Kind::as_str))
             .map_or_else(|| "use DeceptionPolicy or DeceptionAlertSink".to_owned(), |name| format!("did you mean {name}?"));
         return error(&field, &format!("unknown kind {}", quoted(kind)), &remedy);

@@ -89,6 +89,8 @@ pub struct AlertFilter {
     #[serde(default)]
     pub severities: Vec<Severity>,
     /// Only alerts of this severity or a higher one.
+    // Without a null among the choices, which old servers cannot read.
+    #[schemars(extend("enum" = ["CRITICAL", "HIGH", "MEDIUM", "LOW"]))]
     pub min_severity: Option<Severity>,
     /// Gaps in coverage, too, whatever the severities and policies.
     #[serde(default = "yes")]

@@ -31,7 +31,6 @@ pub struct DynatraceSpec {
 #[serde(rename_all = "camelCase")]
 pub struct WebhookSpec {
     /// Secret in the sink's namespace with the key `url` and, as needed, `signingSecret`, `token`, `username` with `password`, `headers`.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]
@@ -52,7 +51,6 @@ pub struct WebhookSpec {
 #[serde(rename_all = "camelCase")]
 pub struct OtlpSpec {
     /// Secret in the sink's namespace with the key `url` and, as needed, `token`, `username` with `password`, `headers`.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]
@@ -70,7 +68,6 @@ pub struct OtlpSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SlackSpec {
     /// Secret in the sink's namespace with the key `url`: the address of an incoming webhook.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]
@@ -90,7 +87,6 @@ pub struct SlackSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SplunkSpec {
     /// Secret in the sink's namespace with the keys `url` and `token`.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]
@@ -112,7 +108,6 @@ pub struct SplunkSpec {
 #[serde(rename_all = "camelCase")]
 pub struct ElasticsearchSpec {
     /// Secret in the sink's namespace with the key `url` and, as needed, `apiKey`, `token` or `username` with `password`.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]
@@ -132,7 +127,6 @@ pub struct ElasticsearchSpec {
 #[serde(rename_all = "camelCase")]
 pub struct AlertmanagerSpec {
     /// Secret in the sink's namespace with the key `url`, the addresses of all replicas, and, as needed, `token`, `username` with `password`, `headers`.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]
@@ -150,7 +144,6 @@ pub struct AlertmanagerSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SyslogSpec {
     /// Secret in the sink's namespace with the key `address`, as HOST:PORT.
-    #[serde(default)]
     pub secret_name: String,
     /// Severity of alerts whose policy names none.
     #[serde(default)]

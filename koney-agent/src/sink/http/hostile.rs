@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -57,8 +58,16 @@ impl Hostile {
 
 /// Serves for ever, with a certificate for this name; its address is that of localhost.
 pub(in crate::sink) async fn serve(name: &str, behaviour: Behaviour) -> Hostile {
-    install_crypto_provider();
-    let (config, root) = certificate(name);
+    serve_with(&Authority::new(), name, false, behaviour).await
+}
+
+/// The same for those alone who show a certificate of the authority.
+pub(in crate::sink) async fn serve_known(authority: &Authority, behaviour: Behaviour) -> Hostile {
+    serve_with(authority, "localhost", true, behaviour).await
+}
+
+async fn serve_with(authority: &Authority, name: &str, known: bool, behaviour: Behaviour) -> Hostile {
+    let (config, root) = (authority.server(name, known), authority.root());
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -80,20 +89,46 @@ pub(in crate::sink) async fn serve(name: &str, behaviour: Behaviour) -> Hostile 
     Hostile { url: format!("https://localhost:{port}"), root, requests }
 }
 
-fn certificate(name: &str) -> (ServerConfig, String) {
-    let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().expect("a key");
-    let root = authority.self_signed(&authority_key).expect("a root").pem();
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-    let certificate = params.signed_by(&key, &Issuer::new(authority, authority_key)).expect("a certificate");
-    let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)
-        .expect("a server configuration");
-    (config, root)
+/// Who vouches for servers and clients.
+pub(in crate::sink) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(in crate::sink) fn new() -> Self {
+        install_crypto_provider();
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root"))
+    }
+
+    pub(in crate::sink) fn root(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Certificate and key of a client, in PEM.
+    pub(in crate::sink) fn client(&self) -> (String, String) {
+        let (certificate, key) = self.signed("koney.example");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn signed(&self, name: &str) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        (params.signed_by(&key, &self.0).expect("a certificate"), key)
+    }
+
+    fn server(&self, name: &str, known: bool) -> ServerConfig {
+        let (certificate, key) = self.signed(name);
+        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
+        let builder = if known {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.0.der().clone()).expect("a root");
+            let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().expect("a verifier");
+            ServerConfig::builder().with_client_cert_verifier(verifier)
+        } else {
+            ServerConfig::builder().with_no_client_auth()
+        };
+        builder.with_single_cert(vec![certificate.der().clone()], private).expect("a server configuration")
+    }
 }
 
 /// The head and as many bytes as it announces.

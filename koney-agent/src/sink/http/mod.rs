@@ -17,6 +17,8 @@ mod tls;
 #[cfg(test)]
 mod address_tests;
 #[cfg(test)]
+mod client_tests;
+#[cfg(test)]
 pub(super) mod hostile;
 
 pub use address::Refused;

@@ -13,6 +13,8 @@ const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset"
 const MESSAGES: [&str; 5] = ["/error/message", "/error/reason", "/message", "/text", "/error"];
 /// Characters of an answer that is not JSON.
 const LONGEST_TEXT: usize = 200;
+/// The longest that a receiver can make us wait: a hint of a year would be silence.
+const LONGEST_HINT: Duration = Duration::from_mins(15);
 
 /// The parts of an answer that decide.
 #[derive(Clone, Debug)]
@@ -84,7 +86,7 @@ impl Reply {
     /// Try again, when the receiver says so.
     #[must_use]
     pub fn retry(&self) -> Action {
-        Action::Retry { reason: self.reason(), after: self.hint(SystemTime::now()) }
+        Action::Retry { reason: self.reason(), after: self.hint(SystemTime::now()).map(|hint| hint.min(LONGEST_HINT)) }
     }
 
     /// How long the receiver asks for patience. Its own clock counts, where it tells the time: ours may be wrong.
@@ -199,6 +201,8 @@ mod tests {
             assert_eq!(hint(&[("retry-after", nonsense), ("x-ratelimit-reset", nonsense)]), None, "{nonsense:?}");
         }
         assert_eq!(hint(&[("x-ratelimit-reset", "18446744073709551615")]), Some(18_444_991_073_709));
+        let forever = Reply::test(429, &[("retry-after", "18446744073709551615")], "").retry();
+        assert!(matches!(forever, Action::Retry { after: Some(LONGEST_HINT), .. }), "{forever:?}");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use super::{Endpoint, Tls};
 use crate::sink::ConfigError;
 use crate::sink::credentials::{Redactor, Values};
 
+/// Characters of a part of a URL that may be a secret.
+const SHORTEST_PART: usize = 8;
+
 /// What a resource allows that is refused otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -56,9 +59,13 @@ impl Settings {
     pub fn secret_urls(&mut self) {
         for endpoint in &self.endpoints {
             let url = endpoint.url();
-            let parts = [url.as_str(), url.path()].into_iter().chain(url.query());
-            for part in parts.chain(url.path_segments().into_iter().flatten().filter(|segment| segment.len() >= 8)) {
-                self.redactor.add(part);
+            let segments = url.path_segments().into_iter().flatten();
+            let values = url.query_pairs().map(|(_, value)| value.into_owned());
+            let parts =
+                [url.as_str(), url.path()].into_iter().chain(url.query()).chain(segments).map(str::to_owned).chain(values);
+            // Shorter ones are no secret, and would be found in innocent texts.
+            for part in parts.filter(|part| part.len() >= SHORTEST_PART) {
+                self.redactor.add(&part);
             }
         }
     }

@@ -66,7 +66,7 @@ fn attributes(alert: &Alert) -> Fields {
     fields.maybe("koney.operation", alert.operation_name());
     fields.text("koney.detector", alert.detector);
     fields.list("koney.tags", alert.labels.tags.iter().map(String::as_str));
-    fields.list("threat.technique.id", alert.labels.techniques.iter().map(String::as_str));
+    fields.list("koney.techniques", alert.labels.techniques.iter().map(String::as_str));
     fields.maybe("file.path", alert.trap.file_path());
     fields.maybe("koney.accessed_path", alert.accessed_path.as_deref());
     if let Some(request) = alert.trap.request() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use redb::StorageBackend;
 
+use super::disk::FORMAT;
 use super::file::BoundedFile;
 use crate::sink::SinkId;
 
@@ -92,6 +93,12 @@ impl Medium for Folder {
         }
         Ok(endings)
     }
+}
+
+/// The name under which the file of an agent that has ended is taken in by the queue of the same sink.
+pub(in crate::sink) fn left_as(file: &str, by: &str) -> String {
+    let is_set_aside = file.rsplit_once(SUFFIX).is_some_and(|(_, ending)| !ending.is_empty());
+    if is_set_aside { format!("{file}-{by}") } else { format!("{file}.v{FORMAT}-{by}") }
 }
 
 /// Removes all files of queues in a folder but those of these sinks, whatever their endings. Returns their names.

@@ -31,8 +31,8 @@ use jiff::Timestamp;
 pub use bounds::{Bounds, News, Place, Stats};
 pub use dead::DeadLetter;
 pub use kind::{Kind, Kinds};
-pub(super) use medium::sweep;
 pub use medium::{Folder, Medium};
+pub(super) use medium::{left_as, sweep};
 pub use push::Pushed;
 
 use super::{BatchLimits, Letter};
@@ -250,9 +250,14 @@ impl Store {
         std::mem::take(&mut self.news)
     }
 
-    /// Tries the disk, if the queue is in memory and a minute has passed.
+    /// Tries the disk, if the queue is in memory and a minute has passed; takes in what was left beside it.
     pub fn tend(&mut self, now: Timestamp) {
         self.recover(now);
+        if self.writable
+            && let Some(medium) = self.medium.clone()
+        {
+            self.take_in_again(&*medium);
+        }
     }
 
     fn insert_dead(&mut self, number: u64, grave: Grave) {

@@ -191,8 +191,8 @@ impl Store {
         Ok(())
     }
 
-    /// Files that were set aside for an agent that knows their format: this one may.
-    fn take_in_again(&mut self, medium: &dyn Medium) {
+    /// Files that were set aside for an agent that knows their format, as this one may, or that an agent has left that has ended.
+    pub(super) fn take_in_again(&mut self, medium: &dyn Medium) {
         let (plain, prefix) = (format!(".v{FORMAT}"), format!(".v{FORMAT}-"));
         for ending in medium.endings().unwrap_or_default() {
             if ending != plain && !ending.starts_with(&prefix) {
@@ -202,6 +202,10 @@ impl Store {
             let mut rows = Vec::new();
             if disk.each_row(&mut |_, bytes| rows.extend(Head::decode(bytes).map(|(head, body)| (head, body.to_vec())))).is_err()
             {
+                continue;
+            }
+            let mut graves = Vec::new();
+            if disk.each_dead(&mut |_, bytes| graves.extend(Grave::decode(bytes))).is_err() {
                 continue;
             }
             drop(disk);
@@ -217,6 +221,10 @@ impl Store {
                     let length = body.len();
                     self.index.insert(number, Entry::new(head, Body::Memory(body), length, true));
                 }
+            }
+            for grave in graves {
+                let number = self.number();
+                self.insert_dead(number, grave);
             }
             if self.write().is_ok() && medium.remove(&ending).is_ok() {
                 self.news.push(News::TakenIn { rows: taken });

@@ -70,9 +70,9 @@ fn frames(batch: &[Letter]) -> Vec<u8> {
 
 /// True where the receiver has closed its side, too.
 async fn deliver(stream: &mut Box<dyn connection::Stream>, frames: &[u8]) -> io::Result<bool> {
-    stream.write_all(frames).await?;
-    stream.flush().await?;
-    stream.shutdown().await?;
+    if let Err(error) = write(stream, frames).await {
+        return Err(last_word(stream).await.unwrap_or(error));
+    }
     let mut ignored = [0; 256];
     let farewell = async {
         loop {
@@ -89,6 +89,18 @@ async fn deliver(stream: &mut Box<dyn connection::Stream>, frames: &[u8]) -> io:
         Ok(read) => read.map(|()| true),
         Err(_) => Ok(false),
     }
+}
+
+async fn write(stream: &mut Box<dyn connection::Stream>, frames: &[u8]) -> io::Result<()> {
+    stream.write_all(frames).await?;
+    stream.flush().await?;
+    stream.shutdown().await
+}
+
+/// Why the receiver has closed, where it has said so: with TLS 1.3 it looks at our certificate when the handshake is over for us.
+async fn last_word(stream: &mut Box<dyn connection::Stream>) -> Option<io::Error> {
+    let said = timeout(FAREWELL, stream.read(&mut [0; 256])).await.ok()?;
+    said.err().filter(|error| error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some())
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Config, Format, response};
+use super::event::content_type;
+use super::{Config, response};
 use crate::sink::http::{Post, Protocol, Reply, Settings};
 use crate::sink::{Answer, BatchLimits, Form, Letter, short};
 
@@ -24,8 +25,8 @@ impl Protocol for Config {
     fn post(&self, batch: &[Letter], form: Form, now: Timestamp) -> Post {
         let letter = batch.first().expect("a batch has letters");
         let body = match form {
-            Form::Short if self.format != Format::Koney => short::json(&letter.body),
-            Form::Short | Form::Full => letter.body.clone(),
+            Form::Full => letter.body.clone(),
+            Form::Short => short::json(&letter.body),
         };
         let (id, seconds) = (letter.id.as_str(), now.as_second());
         let mut headers = HeaderMap::new();
@@ -35,7 +36,7 @@ impl Protocol for Config {
         if !self.keys.is_empty() {
             add(SIGNATURE, &self.keys.sign(id, seconds, &body));
         }
-        Post { content_type: self.format.content_type(), headers, body }
+        Post { content_type: content_type(&body), headers, body }
     }
 
     fn answer(&self, reply: &Reply, _: &[Letter], form: Form) -> Answer {
@@ -55,9 +56,9 @@ mod tests {
     use crate::sink::SinkId;
     use crate::sink::credentials::Values;
     use crate::sink::http::Options;
-    use crate::sink::webhook::Webhook;
+    use crate::sink::webhook::{Format, Webhook};
 
-    fn config(signing: &'static str, format: Format) -> Config {
+    fn config(signing: &'static str) -> Config {
         let sink = SinkId::new("koney-system", "prod");
         let value = |key: &str| match key {
             "url" => Some(b"https://hooks.example/a?sig=SECRETPART".as_slice()),
@@ -65,12 +66,12 @@ mod tests {
             _ => None,
         };
         let values = Values { sink: &sink, secret: "s", value: &value };
-        Config::new(&values, Options::default(), format).expect("a good Secret")
+        Config::new(&values, Options::default()).expect("a good Secret")
     }
 
     #[test]
     fn the_id_stays_and_the_signature_is_of_the_attempt() {
-        let config = config("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Format::CloudEvents);
+        let config = config("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let letter = samples::letter(&Webhook::default(), &samples::in_pod());
         let post =
             |second| config.post(std::slice::from_ref(&letter), Form::Full, Timestamp::from_second(second).expect("a time"));
@@ -87,9 +88,9 @@ mod tests {
 
     #[test]
     fn without_a_key_nothing_is_signed_and_the_line_stays_a_line() {
-        let config = config("", Format::Koney);
+        let config = config("");
         let letter = samples::letter(&Webhook { format: Format::Koney, ..Webhook::default() }, &samples::in_pod());
-        let post = config.post(std::slice::from_ref(&letter), Form::Short, Timestamp::UNIX_EPOCH);
+        let post = config.post(std::slice::from_ref(&letter), Form::Full, Timestamp::UNIX_EPOCH);
         assert_eq!((post.body, post.headers.get(SIGNATURE)), (letter.body, None));
     }
 }

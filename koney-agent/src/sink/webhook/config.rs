@@ -1,6 +1,5 @@
 //! What the webhook is told, read from a resource and its Secret.
 
-use super::Format;
 use super::signature::Keys;
 use crate::sink::ConfigError;
 use crate::sink::credentials::Values;
@@ -13,13 +12,12 @@ const KEY_SIGNING: &str = "signingSecret";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(super) http: Settings,
-    pub(super) format: Format,
     pub(super) keys: Keys,
 }
 
 impl Config {
     /// Reads the Secret.
-    pub fn new(values: &Values<'_>, options: Options, format: Format) -> Result<Self, ConfigError> {
+    pub fn new(values: &Values<'_>, options: Options) -> Result<Self, ConfigError> {
         let rules = UrlRules { section: "webhook", example: "https://HOST/PATH", query: true, options };
         let endpoint = Endpoint::parse(values.text(KEY_URL)?, rules).map_err(|error| values.invalid(KEY_URL, &error))?;
         let mut http = Settings::read(values, vec![endpoint], options)?;
@@ -32,6 +30,6 @@ impl Config {
             http.secret(key);
             http.secret(key.trim_start_matches("whsec_"));
         }
-        Ok(Self { http, format, keys })
+        Ok(Self { http, keys })
     }
 }

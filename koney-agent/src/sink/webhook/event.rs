@@ -29,13 +29,14 @@ pub struct Webhook {
     pub severity: Severity,
 }
 
-impl Format {
-    pub(super) const fn content_type(self) -> &'static str {
-        match self {
-            Self::CloudEvents => "application/cloudevents+json; charset=utf-8",
-            Self::Koney | Self::Ocsf => "application/json",
-        }
+/// What a kept body is: the resource may have asked for another format when it was written.
+pub(super) fn content_type(body: &[u8]) -> &'static str {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        specversion: Option<serde::de::IgnoredAny>,
     }
+    let is_event = serde_json::from_slice::<Head>(body).is_ok_and(|head| head.specversion.is_some());
+    if is_event { "application/cloudevents+json; charset=utf-8" } else { "application/json" }
 }
 
 impl Render for Webhook {
@@ -101,6 +102,14 @@ mod tests {
             assert!(attributes.keys().all(|name| is_name(name)), "{event}");
             assert!(attributes.values().filter_map(Value::as_str).all(|text| !text.contains(char::is_control)), "{event}");
         }
+    }
+
+    #[test]
+    fn a_body_says_itself_what_it_is() {
+        let kind = |format| content_type(&Webhook { format, ..Webhook::default() }.render(&samples::in_pod()));
+        assert_eq!(kind(Format::CloudEvents), "application/cloudevents+json; charset=utf-8");
+        assert_eq!((kind(Format::Koney), kind(Format::Ocsf)), ("application/json", "application/json"));
+        assert_eq!(content_type(b"torn"), "application/json");
     }
 
     #[test]

@@ -30,8 +30,11 @@ pub(super) fn finding(alert: &Alert, severity: Severity) -> Value {
     metadata(&mut fields, alert);
     information(&mut fields, alert);
     let evidence = evidence(alert);
-    if evidence.as_object().is_some_and(|evidence| !evidence.is_empty()) {
+    // By the schema a container alone is no evidence.
+    if evidence.as_object().is_some_and(|evidence| evidence.keys().any(|key| key != "container")) {
         fields.value("evidences", json!([evidence]));
+    } else if let Some(container) = evidence.get("container") {
+        fields.value("unmapped.container", container.clone());
     }
     if let Some(container) = alert.container().filter(|container| !container.is_unknown()) {
         let pod = json!({ "type": "Pod", "name": container.pod, "namespace": container.namespace });
