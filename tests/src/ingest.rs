@@ -156,9 +156,16 @@ impl Ingest {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// The accepted events, parsed.
+    /// The accepted events, parsed: one for each that a body has.
     pub fn events(&self) -> Result<Vec<Value>> {
-        self.accepted()?.iter().map(|body| serde_json::from_str(body).context("an accepted body is JSON")).collect()
+        let mut events = Vec::new();
+        for body in self.accepted()? {
+            match serde_json::from_str(&body).context("an accepted body is JSON")? {
+                Value::Array(batch) => events.extend(batch),
+                event => events.push(event),
+            }
+        }
+        Ok(events)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -239,7 +239,9 @@ impl SinkSet {
 
     fn start(&self, id: &SinkId, filter: Filter, render: Arc<dyn Render>) -> Sink {
         let Settings { folder, bounds, schedules, now, .. } = &self.settings;
-        let queue = Arc::new(Queue::open(id, folder.clone(), *bounds, *now));
+        // Standard output is a log: one line an alert, and Koney's line has no place for a count.
+        let window = if id.namespace.is_empty() { SignedDuration::ZERO } else { bounds.window };
+        let queue = Arc::new(Queue::open(id, folder.clone(), Bounds { window, ..*bounds }, *now));
         let counters = Arc::new(Counters::default());
         let (orders, receiver) = watch::channel(Orders::default());
         let supervisor = tokio::spawn(supervise(Task {

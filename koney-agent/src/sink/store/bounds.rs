@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Within this time after the first alert of a fine kind its repeats become one.
-pub const WINDOW: SignedDuration = SignedDuration::from_mins(1);
+/// The longest that any row waits for what may become part of it.
+pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How much one queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Bounds {
     /// Bytes of the file. Rows and dead letters take up to twice their own size in it: pages are half full after removals here
     /// and there, and what a transaction replaces is given back by the one after the next.
     pub file: u64,
+    /// Within this time after the first alert of a fine kind its repeats become one; at most a minute, and none where it is zero.
+    pub window: SignedDuration,
     /// Dead letters; the oldest gives way.
     pub dead: usize,
     /// Bytes of dead letters; likewise.
@@ -103,7 +105,15 @@ pub enum News {
 impl Default for Bounds {
     fn default() -> Self {
         const MIB: usize = 1 << 20;
-        Self { entries: 10_000, bytes: 24 * MIB, memory: 8 * MIB, file: 64 << 20, dead: 1_000, dead_bytes: 2 * MIB }
+        Self {
+            entries: 10_000,
+            bytes: 24 * MIB,
+            memory: 8 * MIB,
+            file: 64 << 20,
+            window: MINUTE,
+            dead: 1_000,
+            dead_bytes: 2 * MIB,
+        }
     }
 }
 

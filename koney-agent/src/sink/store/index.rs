@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::bounds::WINDOW;
+use super::bounds::MINUTE;
 use super::kind::{Kind, Kinds};
 use super::row::{HEAD, Head, State};
 
@@ -54,7 +54,7 @@ pub(super) struct Index {
     coarse: HashMap<Kind, usize>,
     /// The row of a kind that more may become part of.
     open: HashMap<(Kind, bool), u64>,
-    /// When the first minute of a fine kind ends.
+    /// When the window of a fine kind ends.
     windows: HashMap<Kind, Timestamp>,
     pub(super) disk: Load,
     pub(super) memory: Load,
@@ -88,18 +88,18 @@ impl Index {
         }
     }
 
-    /// When the minute of this fine kind ends, if it is not over.
+    /// When the window of this fine kind ends, if it is not over.
     pub(super) fn window(&self, fine: Kind, now: Timestamp) -> Option<Timestamp> {
         self.windows.get(&fine).copied().filter(|ends| !is_reached(*ends, now))
     }
 
-    /// The minute of this fine kind begins.
-    pub(super) fn begin_window(&mut self, fine: Kind, now: Timestamp) {
+    /// The window of this fine kind begins.
+    pub(super) fn begin_window(&mut self, fine: Kind, ends: Timestamp, now: Timestamp) {
         if self.windows.len() >= WINDOWS {
             self.windows.retain(|_, ends| !is_reached(*ends, now));
         }
         if self.windows.len() < WINDOWS {
-            self.windows.insert(fine, later(now));
+            self.windows.insert(fine, ends);
         }
     }
 
@@ -234,7 +234,7 @@ pub(super) fn is_reached(time: Timestamp, now: Timestamp) -> bool {
 }
 
 pub(super) fn later(now: Timestamp) -> Timestamp {
-    now.saturating_add(WINDOW).expect("a duration without calendar units")
+    now.saturating_add(MINUTE).expect("a duration without calendar units")
 }
 
 fn open_key(head: &Head) -> (Kind, bool) {

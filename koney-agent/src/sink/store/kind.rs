@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::alert::{Alert, Owner};
+use crate::event::Operation;
 
 /// A hash that alerts of one kind have in common. It stands on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,9 +12,10 @@ pub struct Kind(pub [u8; 16]);
 /// Both kinds of one alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds {
-    /// Policy, trap, owner and whether it was used or tampered with: as many as the configuration makes, whatever an intruder does.
+    /// Policy, trap, owner and whether it was used, tampered with, held or denied: as many as the configuration makes, whatever an
+    /// intruder does.
     pub coarse: Kind,
-    /// The same by one process: an intruder makes as many as they like.
+    /// The same deed by one process, by the same name of the file: an intruder makes as many as they like.
     pub fine: Kind,
 }
 
@@ -31,8 +33,9 @@ impl Kinds {
         let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
         let (uid, pid) = (number(process.uid), number(process.pid));
         let executable = process.executable.as_deref().unwrap_or_default();
-        let parts = [hex(&coarse.0), executable.to_owned(), uid, pid];
-        Self { coarse, fine: hashed("process", &parts.each_ref().map(String::as_str)) }
+        let name = alert.accessed_path.as_deref().unwrap_or_default();
+        let parts = [&hex(&coarse.0), alert.operation.name(), executable, &uid, &pid, name];
+        Self { coarse, fine: hashed("process", &parts) }
     }
 }
 
@@ -63,7 +66,12 @@ fn coarse(alert: &Alert) -> Kind {
         }
         Owner::Container(container) => container.id.clone(),
     };
-    let class = if alert.operation.is_tampering() { "tampering" } else { "access" };
+    let class = match alert.operation {
+        Operation::Denied => "denied",
+        Operation::Held => "held",
+        operation if operation.is_tampering() => "tampering",
+        _ => "access",
+    };
     // Whatever a trap carries tells it from the others. Should the text of a later version differ, the kinds part once, no more.
     let trap = format!("{:?}", alert.trap);
     hashed("coarse", &[alert.policy.as_deref().unwrap_or_default(), &trap, &owner, class])
@@ -85,7 +93,6 @@ pub(super) fn hex(digest: &[u8; 16]) -> String {
 mod tests {
     use super::*;
     use crate::alert::{Gap, GapCause, Process, samples};
-    use crate::event::Operation;
 
     fn by(change: impl FnOnce(&mut Process)) -> Alert {
         let mut alert = samples::in_pod();
@@ -100,6 +107,7 @@ mod tests {
             by(|process| process.pid = Some(1)),
             by(|process| process.uid = Some(1)),
             by(|process| process.executable = Some("/tmp/cat".to_owned())),
+            Alert { accessed_path: Some("/tmp/link".to_owned()), ..samples::in_pod() },
         ];
         for alert in varied {
             let other = Kinds::of(&alert);
@@ -119,8 +127,16 @@ mod tests {
             samples::on_host(),
             Alert { policy: Some("another".to_owned()), ..samples::in_pod() },
             Alert { operation: Operation::Unlink, ..samples::in_pod() },
+            Alert { operation: Operation::Denied, ..samples::in_pod() },
         ];
         assert!(others.iter().all(|other| Kinds::of(other).coarse != kinds.coarse && Kinds::of(other).fine != kinds.fine));
+    }
+
+    #[test]
+    fn two_ways_to_tamper_are_two_deeds() {
+        let kinds = |operation| Kinds::of(&Alert { operation, ..samples::in_pod() });
+        let (unlink, chmod) = (kinds(Operation::Unlink), kinds(Operation::Chmod));
+        assert!(unlink.coarse == chmod.coarse && unlink.fine != chmod.fine);
     }
 
     #[test]

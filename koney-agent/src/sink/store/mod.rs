@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use bounds::{Bounds, News, Place, Stats, WINDOW};
+pub use bounds::{Bounds, News, Place, Stats};
 pub use dead::DeadLetter;
 pub use kind::{Kind, Kinds};
 pub use medium::{Folder, Medium};

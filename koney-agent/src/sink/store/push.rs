@@ -76,7 +76,8 @@ impl Store {
                 let head = single(id, kinds, alert);
                 self.place(head, body)?;
                 if !stands_alone(alert) {
-                    self.index.begin_window(kinds.fine, now);
+                    let ends = now.saturating_add(self.bounds.window).expect("a duration without calendar units");
+                    self.index.begin_window(kinds.fine, ends, now);
                 }
                 return Some(placement);
             }

@@ -31,6 +31,13 @@ fn repeats_within_a_minute_are_one_alert_with_a_count() {
 }
 
 #[test]
+fn without_a_window_each_alert_is_told() {
+    let mut store = Store::open(None, Bounds { window: jiff::SignedDuration::ZERO, ..Bounds::default() }, start());
+    push(&mut store, start(), &[alert(1, 1, 0), alert(1, 1, 1), alert(1, 1, 2)]);
+    assert_eq!(store.take(start(), BatchLimits::USUAL, &[]).letters.len(), 3);
+}
+
+#[test]
 fn while_nothing_is_sent_a_count_goes_on() {
     let mut store = memory();
     for second in 0..600 {
