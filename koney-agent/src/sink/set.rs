@@ -20,6 +20,8 @@ use crate::alert::Alert;
 
 /// The form of sinks that no resource describes.
 const BUILTIN: &str = "";
+/// The longest that closing a file takes.
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// The sinks. Every alert goes to each of them that takes it; none waits for another.
 pub struct SinkSet {
@@ -45,9 +47,10 @@ pub struct Settings {
 /// What became of alerts in all queues together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
-    /// Every sink that takes them has them on disk, or says why it cannot: they may be forgotten.
+    /// Every sink that takes them has them on disk. Otherwise a kill would lose some, which [`Health::volatile`] gives the reason for;
+    /// holding them back would help only for as long as the ring has room.
     pub durable: bool,
-    /// How often an alert found no room in a queue.
+    /// How often an alert found no room in a queue, which has counted and said it. Offered again it is taken once there is room.
     pub refused: usize,
 }
 
@@ -232,7 +235,8 @@ impl SinkSet {
                 sink.supervisor.abort();
             }
             let stats = sink.queue.stats();
-            sink.queue.close().await;
+            // A disk that hangs must not keep the agent.
+            let _closed = tokio::time::timeout(CLOSE, sink.queue.close()).await;
             let (alerts, kept) = (stats.rows, stats.place == Place::Disk && stats.volatile == 0);
             if alerts > 0 {
                 if kept {

@@ -231,3 +231,42 @@ async fn a_change_is_tried_at_once() {
     until(&sinks, |health| health.delivered == 1).await;
     assert!(other.log.lock().expect("not poisoned")[0].0 < Duration::from_secs(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_revoked_for_a_day_delivers_everything_afterwards() {
+    let start = tokio::time::Instant::now();
+    let receiver = receiver(BatchLimits::USUAL, move |_, _| {
+        let revoked = start.elapsed() < Duration::from_hours(24);
+        Answer::All(if revoked { Action::SlowRetry { reason: why() } } else { Action::delivered() })
+    });
+    let sinks = set(&receiver, settings());
+    for number in 1..=200 {
+        sinks.deliver(&alert(number));
+        tokio::time::sleep(Duration::from_mins(7)).await;
+    }
+    let health = until(&sinks, |health| health.queued == 0).await;
+    assert_eq!((health.delivered, health.dropped, health.dead_letters), (200, 0, 0));
+    // Every quarter of an hour, and a little earlier, is no nuisance.
+    assert!(health.retried < 130, "{health:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_under_load_loses_nothing() {
+    let id = SinkId::new("koney-system", "test");
+    let old = scripted(BatchLimits::USUAL, vec![]);
+    let sinks = set(&old, settings());
+    let mut told = 0;
+    for round in 0..5_u8 {
+        for number in 0..40 {
+            sinks.deliver(&alert(round * 40 + number + 1));
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+        let new = scripted(BatchLimits::USUAL, vec![Answer::All(Action::SlowRetry { reason: why() })]);
+        sinks.replace(&id, Arc::clone(&new) as Arc<dyn Transport>);
+        told += 40;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    sinks.replace(&id, scripted(BatchLimits::USUAL, vec![]) as Arc<dyn Transport>);
+    let health = until(&sinks, |health| health.queued == 0).await;
+    assert_eq!((health.delivered, health.rejected), (told, 0));
+}

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod dead;
+mod dead_letters;
 mod disk;
 mod file;
 mod index;
@@ -176,57 +177,6 @@ impl Store {
         self.commit(now);
     }
 
-    /// Moves what the sink can never accept to the dead letters.
-    pub fn bury(&mut self, id: &AlertId, reason: &str, now: Timestamp) {
-        let Some(number) = self.index.number(&id.digest()) else { return };
-        let Some(body) = self.index.get(number).and_then(|entry| self.body(number, entry)) else { return };
-        let Some(entry) = self.index.remove(number) else { return };
-        self.buried += 1;
-        let grave = Grave::new(entry.head, now, reason, body);
-        self.insert_dead(number, grave);
-        self.commit(now);
-    }
-
-    /// The dead letters, oldest first, without their bodies.
-    #[must_use]
-    pub fn dead(&self) -> Vec<DeadLetter> {
-        self.dead.iter().map(|(_, grave)| grave.letter(None)).collect()
-    }
-
-    /// One dead letter with its body.
-    #[must_use]
-    pub fn dead_letter(&self, id: &AlertId) -> Option<DeadLetter> {
-        let number = self.dead.number(&id.digest())?;
-        let grave = self.dead.get(number)?;
-        Some(grave.letter(self.dead_body(number, grave)))
-    }
-
-    /// Has these dead letters sent once more. Returns how many there were.
-    pub fn revive(&mut self, ids: &[AlertId], now: Timestamp) -> usize {
-        let mut revived = 0;
-        for id in ids {
-            let Some(number) = self.dead.number(&id.digest()) else { continue };
-            let Some(body) = self.dead.get(number).and_then(|grave| self.dead_body(number, grave)) else { continue };
-            let Some(grave) = self.dead.remove(number) else { continue };
-            let number = self.number();
-            let length = body.len();
-            let on_disk = self.has_room_on_disk(index::size(length));
-            let head = Head { due: Timestamp::MIN, sealed: grave.head.state != State::Single, ..grave.head };
-            self.index.insert(number, Entry::new(head, Body::Memory(body), length, on_disk));
-            revived += 1;
-        }
-        self.commit(now);
-        revived
-    }
-
-    /// Forgets these dead letters. Returns how many there were.
-    pub fn drop_dead(&mut self, ids: &[AlertId], now: Timestamp) -> usize {
-        let numbers: Vec<_> = ids.iter().filter_map(|id| self.dead.number(&id.digest())).collect();
-        let dropped = numbers.into_iter().filter_map(|number| self.dead.remove(number)).count();
-        self.commit(now);
-        dropped
-    }
-
     /// How it fares.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -260,10 +210,6 @@ impl Store {
         }
     }
 
-    fn insert_dead(&mut self, number: u64, grave: Grave) {
-        self.forgotten += self.dead.insert(number, grave, self.bounds.dead, self.bounds.dead_bytes) as u64;
-    }
-
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
@@ -273,16 +219,6 @@ impl Store {
         match &entry.body {
             Body::Memory(body) => Some(body.clone()),
             Body::Disk => Some(Head::decode(&self.disk.as_ref()?.row(number).ok()??)?.1.to_vec()),
-        }
-    }
-
-    fn dead_body(&self, number: u64, grave: &Grave) -> Option<Vec<u8>> {
-        match &grave.body {
-            Body::Memory(body) => Some(body.clone()),
-            Body::Disk => match Grave::decode(&self.disk.as_ref()?.dead(number).ok()??)?.body {
-                Body::Memory(body) => Some(body),
-                Body::Disk => None,
-            },
         }
     }
 
