@@ -9,6 +9,7 @@ mod former;
 mod gaps;
 mod labels;
 mod operate;
+mod queues;
 mod readers;
 mod receivers;
 mod records;
@@ -22,7 +23,7 @@ mod watch;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -31,10 +32,9 @@ use koney_common::Counter;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch as channel},
-    task::block_in_place,
-    time::{interval, timeout},
+    time::timeout,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     admin::{Admin, Facts, Health, Step, socket},
@@ -49,7 +49,7 @@ use crate::{
     },
     journal::{Journal, Left},
     kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held, memory},
-    sink::{Claim, Settings, SinkSet, stdout},
+    sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::{Clock, Host},
 };
@@ -63,8 +63,6 @@ use supervise::Supervisor;
 
 /// How long the sinks may take to empty their queues when the agent is told to stop.
 const FLUSH: Duration = Duration::from_secs(10);
-/// Where queues are in the agent's folder.
-const QUEUES: &str = "queue";
 
 /// What the user chose.
 #[derive(Clone, Debug)]
@@ -266,7 +264,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     if config.state.is_none() {
         warn!("--state none: alerts that wait are in memory only, and lost with the agent");
     }
-    let claim = config.state.as_deref().and_then(queues);
+    let claim = config.state.as_deref().and_then(queues::claim);
     let folder = claim.as_ref().map(|claim| claim.folder().to_owned());
     let beat = host.clone();
     let heartbeat = move || alert::message(Purpose::Heartbeat, Clock.boot_ns(), &beat, Clock, "none");
@@ -307,7 +305,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         tasks.spawn("socket", socket::serve(socket::path(state), operator));
     }
     if let Some(claim) = claim {
-        tasks.spawn("queue", adopt(claim, Arc::clone(&shared)));
+        tasks.spawn("queue", queues::adopt(claim, Arc::clone(&shared)));
     }
     let client = sources.client();
     let farewell = match (&client, daemonset) {
@@ -349,36 +347,6 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     }
     info!("stopped");
     ended.map_or(Ok(()), |name| Err(RunError::TaskEnded(name)))
-}
-
-/// The folder of this agent's queues.
-fn queues(state: &Path) -> Option<Claim> {
-    let root = state.join(QUEUES);
-    let claim = Claim::new(&root).and_then(|claim| claim.adopt().map(|_files| claim));
-    claim.inspect_err(|error| {
-        error!(folder = %root.display(), %error, "alerts that wait are in memory only, and lost with the agent: make the folder writable");
-    }).ok()
-}
-
-/// Agents that end later leave their queues to this one. Queues of sinks that are gone are removed, an hour later at the least.
-async fn adopt(claim: Claim, shared: Arc<Shared>) {
-    let mut minute = interval(Duration::from_mins(1));
-    for passed in 0_u64.. {
-        minute.tick().await;
-        // A sink whose resource is wrong is not at work either, and may be mended.
-        if passed % 60 == 59 && shared.health.is_ready() && shared.is_free_of_errors() {
-            match block_in_place(|| shared.sinks.sweep()) {
-                Ok(removed) if removed.is_empty() => {}
-                Ok(removed) => info!(files = removed.len(), "queues of sinks that are gone were removed"),
-                Err(error) => warn!(%error, "queues of sinks that are gone cannot be removed; trying again"),
-            }
-        }
-        match block_in_place(|| claim.adopt()) {
-            Ok(0) => {}
-            Ok(files) => info!(files, "an agent that has ended left queues; what is in them is delivered by this one"),
-            Err(error) => warn!(%error, "what an agent has left cannot be taken over; trying again"),
-        }
-    }
 }
 
 /// The only place where it matters which detector it is.
