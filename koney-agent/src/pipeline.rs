@@ -41,7 +41,7 @@ use crate::{
     alert::Labels,
     alert::{self, Purpose},
     cluster::{
-        Reader, Snapshot,
+        ProblemSeverity, Reader, Snapshot,
         api::{ConnectError, OwnDaemonSet},
         manifests::FolderError,
         pods::{PodOptions, SourceError},
@@ -153,6 +153,8 @@ struct Shared {
     /// What is in force.
     snapshot: Mutex<Arc<Snapshot>>,
     sinks: SinkSet,
+    /// Alerts that wait are meant to be on disk.
+    keeps: bool,
     host: Host,
     health: Arc<Health>,
     /// What the kernel programs counted, when it was read last.
@@ -194,6 +196,12 @@ impl Shared {
         let snapshot = Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
         let method = self.counted.lock().unwrap_or_else(PoisonError::into_inner).method;
         reports::report(method, &snapshot, &self.table(), &self.sinks.health())
+    }
+
+    /// Every object that there is is in force.
+    fn is_free_of_errors(&self) -> bool {
+        let snapshot = Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
+        !snapshot.problems.iter().any(|problem| problem.severity == ProblemSeverity::Error)
     }
 
     /// How opens are seen.
@@ -275,6 +283,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         labels: Mutex::default(),
         snapshot: Mutex::default(),
         sinks,
+        keeps: config.state.is_some(),
         host,
         health: Arc::default(),
         counted: Mutex::default(),
@@ -298,7 +307,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         tasks.spawn("socket", socket::serve(socket::path(state), operator));
     }
     if let Some(claim) = claim {
-        tasks.spawn("queue", adopt(claim));
+        tasks.spawn("queue", adopt(claim, Arc::clone(&shared)));
     }
     let client = sources.client();
     let farewell = match (&client, daemonset) {
@@ -351,11 +360,19 @@ fn queues(state: &Path) -> Option<Claim> {
     }).ok()
 }
 
-/// Agents that end later leave their queues to this one.
-async fn adopt(claim: Claim) {
+/// Agents that end later leave their queues to this one. Queues of sinks that are gone are removed, an hour later at the least.
+async fn adopt(claim: Claim, shared: Arc<Shared>) {
     let mut minute = interval(Duration::from_mins(1));
-    loop {
+    for passed in 0_u64.. {
         minute.tick().await;
+        // A sink whose resource is wrong is not at work either, and may be mended.
+        if passed % 60 == 59 && shared.health.is_ready() && shared.is_free_of_errors() {
+            match block_in_place(|| shared.sinks.sweep()) {
+                Ok(removed) if removed.is_empty() => {}
+                Ok(removed) => info!(files = removed.len(), "queues of sinks that are gone were removed"),
+                Err(error) => warn!(%error, "queues of sinks that are gone cannot be removed; trying again"),
+            }
+        }
         match block_in_place(|| claim.adopt()) {
             Ok(0) => {}
             Ok(files) => info!(files, "an agent that has ended left queues; what is in them is delivered by this one"),

@@ -40,7 +40,7 @@ impl Said {
 fn report(containers: u64, missing: u64, error: Option<&str>) -> NodeReport {
     let others = if missing > 0 { [("missing".to_owned(), missing)].into() } else { <_>::default() };
     let policy = PolicyState { containers, armed: containers - missing, others, watched: true, problem: None };
-    let sink = SinkState { ready: true, delivered: true, error: error.map(str::to_owned) };
+    let sink = SinkState { ready: true, delivered: true, error: error.map(str::to_owned), ..SinkState::default() };
     NodeReport {
         detector: "lsm".to_owned(),
         policies: [("decoys".to_owned(), policy)].into(),

@@ -85,13 +85,25 @@ fn sinks(registry: &mut Registry, healths: &[sink::Health]) {
     registry.register("sink_queued_alerts", "Alerts that wait for their sink", queued.clone());
     let configured = Family::<Sink, Gauge>::default();
     registry.register("sink_configured", "1 where the sink has all it needs to send", configured.clone());
+    let dead = Family::<Sink, Gauge>::default();
+    registry.register("sink_dead_letters", "Alerts that the sink will never take, and that are kept", dead.clone());
+    let volatile = Family::<Sink, Gauge>::default();
+    registry.register("sink_in_memory", "1 where alerts that wait are in memory only", volatile.clone());
+    let oldest = Family::<Sink, Gauge>::default();
+    registry.register("sink_oldest_alert_timestamp_seconds", "When the oldest alert that waits happened", oldest.clone());
     let alerts = Family::<Outcome, Counter>::default();
     registry.register("sink_alerts", "What became of alerts, and attempts that failed and are repeated", alerts.clone());
     for health in healths {
         let sink = health.id.to_string();
         queued.get_or_create(&Sink { sink: sink.clone() }).set(gauge(health.queued));
         configured.get_or_create(&Sink { sink: sink.clone() }).set(i64::from(health.configured));
+        dead.get_or_create(&Sink { sink: sink.clone() }).set(gauge(health.dead_letters));
+        volatile.get_or_create(&Sink { sink: sink.clone() }).set(i64::from(health.volatile.is_some()));
+        if let Some(time) = health.oldest {
+            oldest.get_or_create(&Sink { sink: sink.clone() }).set(time.as_second());
+        }
         let outcomes = [
+            ("counted", health.counted),
             ("delivered", health.delivered),
             ("rejected", health.rejected),
             ("dropped", health.dropped),

@@ -161,6 +161,8 @@ pub enum GapCause {
     NoAgent,
     /// Accesses were held when the machine went down, and cannot be described any more.
     HeldAtReboot,
+    /// Alerts that wait are in memory, where a kill loses them.
+    InMemory,
 }
 
 /// Why something is sent that looks like an alert.
@@ -241,6 +243,7 @@ impl GapCause {
             Self::Blind => "blind",
             Self::NoAgent => "no-agent",
             Self::HeldAtReboot => "held-at-reboot",
+            Self::InMemory => "in-memory",
         }
     }
 
@@ -254,6 +257,7 @@ impl GapCause {
             Self::QueueFull => "times that fanotify's queue was full and events were dropped",
             Self::NotOpened => "events dropped because descriptors or memory were short",
             Self::Blind => "opens are not seen any more",
+            Self::InMemory => "batches of alerts that could not be put on disk, and that a kill of the agent would lose",
             Self::HeldAtReboot => "accesses that were held when the machine went down",
             Self::NoAgent => "seconds in which no agent ran and no program watched",
         }

@@ -33,6 +33,7 @@ pub(super) fn sink(sink: &Sink) -> SinkConfig {
     });
     let of_sink = spec.receiver().map(|receiver| severity(receiver.severity())).unwrap_or_default();
     SinkConfig {
+        form: spec.receiver().map_or("none", Receiver::section),
         filter: filter(spec.filter.as_ref(), of_sink),
         render,
         heartbeat: spec.heartbeat.as_deref().and_then(duration),

@@ -36,10 +36,14 @@ pub(super) fn report(detector: &str, snapshot: &Snapshot, table: &Table, sinks: 
     }
     // Built-in sinks have no namespace, and no object.
     for health in sinks.iter().filter(|health| !health.id.namespace.is_empty()) {
-        let error = health.last_error.as_deref().map(bounded);
-        report
-            .sinks
-            .insert(health.id.name.clone(), SinkState { ready: health.configured, delivered: health.delivered > 0, error });
+        let state = SinkState {
+            ready: health.configured,
+            delivered: health.delivered > 0,
+            error: health.last_error.as_deref().map(bounded),
+            volatile: health.volatile.as_deref().map(bounded),
+            dead_letters: health.dead_letters,
+        };
+        report.sinks.insert(health.id.name.clone(), state);
     }
     report
 }

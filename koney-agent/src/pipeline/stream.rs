@@ -1,9 +1,11 @@
 //! From what a detector saw to the alerts of the traps it hit: the same whichever detector it was.
 
+mod late;
+mod outbox;
+
 use std::sync::Arc;
 
-use koney_common::{Repeats, Slot, TrapKey, name::Candidate};
-use tokio::{runtime::Handle, task::block_in_place};
+use koney_common::TrapKey;
 use tracing::{debug, error, info};
 
 use super::{
@@ -14,10 +16,10 @@ use super::{
     repeats::{self, Bursts},
 };
 use crate::{
-    alert::{self, Alert, Gap, GapCause},
+    alert::{self, Alert},
     event::{Check, Observation, Operation, PathKind, decode},
     journal::{self, Journal, Left, RecordId},
-    kernel::{Holder, fanotify::Access, is_canary, is_undecided, pins::Remains},
+    kernel::{fanotify::Access, is_canary, is_undecided},
     trap::{Accessor, Decided, Deed, Held, Hit, Judgement, Planting, Settled, Strangers, Undecided},
     workload::{Clock, Completer},
 };
@@ -52,6 +54,8 @@ pub(super) struct Stream {
     /// The record that is being looked at.
     current: Option<RecordId>,
     record: Vec<u8>,
+    /// The last alerts could not be put on disk.
+    volatile: bool,
     /// Told, and not with the sinks yet.
     outbox: Vec<Arc<Alert>>,
 }
@@ -90,6 +94,7 @@ impl Stream {
             left: Some(left),
             current: None,
             record: Vec::new(),
+            volatile: false,
             outbox: Vec::new(),
         }
     }
@@ -139,51 +144,6 @@ impl Stream {
         false
     }
 
-    /// What earlier agents held when they ended is looked at anew.
-    pub(super) fn recall(&mut self) {
-        let Some(Left { records, of_other_boots }) = self.left.take() else { return };
-        if of_other_boots > 0 {
-            error!(count = of_other_boots, "accesses that were held when this machine went down cannot be told of in full");
-            self.gaps(vec![Gap { cause: GapCause::HeldAtReboot, count: of_other_boots as u64 }]);
-        }
-        if !records.is_empty() {
-            info!(count = records.len(), "accesses that an earlier agent held when it ended");
-        }
-        self.of_former(true);
-        for record in &records {
-            self.record(record);
-        }
-        self.of_former(false);
-        self.journal.recalled();
-    }
-
-    /// It waits: from here on also on disk.
-    fn hold(&mut self, id: RecordId) {
-        if self.current == Some(id) {
-            self.journal.hold(id, &self.record);
-        }
-    }
-
-    /// It was decided about for good.
-    fn settled(&mut self, seen: &Observation) {
-        self.journal.settle(&journal::id(seen));
-    }
-
-    /// Hands what was told to every sink, and what is held to the disk. The ring's position is published afterwards.
-    pub(super) fn commit(&mut self) {
-        let alerts = std::mem::take(&mut self.outbox);
-        if alerts.is_empty() && self.journal.is_written() {
-            return;
-        }
-        block_in_place(|| {
-            if !alerts.is_empty() {
-                // What is not on disk then is in memory, which its queue has said loudly.
-                let _enqueued = Handle::current().block_on(self.shared.sinks.enqueue(&alerts));
-            }
-            self.journal.sync();
-        });
-    }
-
     /// It was told as what the programs of the other agent have seen.
     fn is_told(&mut self, seen: &Observation) -> bool {
         if self.former { self.overlap.is_told_of_former(seen) } else { self.overlap.is_told(seen) }
@@ -202,81 +162,6 @@ impl Stream {
     /// What follows was seen by the programs of an earlier agent.
     pub(super) const fn of_former(&mut self, former: bool) {
         self.former = former;
-    }
-
-    /// What an earlier agent has left besides its records.
-    pub(super) fn remains(&mut self, remains: Remains) {
-        let Remains { slots, repeats, crowds, dropped } = remains;
-        if dropped > 0 {
-            error!(count = dropped, "while no agent ran the ring was full, and accesses went unreported");
-            self.gaps(vec![Gap { cause: GapCause::RingFull, count: dropped }]);
-        }
-        for (trap, slot) in &slots {
-            self.kept(*trap, slot);
-        }
-        for (key, counted) in repeats {
-            // Whose first access was told by the earlier agent is known by its number only.
-            let summaries = if self.bursts.knows(&key) {
-                self.bursts.summary(&key, &counted)
-            } else {
-                Observation::of_repeats(&key, &counted).map_or_else(Vec::new, |seen| self.counted(&seen, counted))
-            };
-            self.deliver(&summaries);
-        }
-        for (key, window) in crowds.iter().filter(|(key, _)| !is_undecided(key.trap)) {
-            let counted = Repeats { first_ns: window.start_ns, last_ns: window.last_ns, count: window.folded };
-            let summaries = self.counted(&Observation::of_crowd(key, window), counted);
-            self.deliver(&summaries);
-        }
-    }
-
-    /// Summaries of what was only counted.
-    fn counted(&self, seen: &Observation, counted: Repeats) -> Vec<Arc<Alert>> {
-        if counted.count == 0 {
-            return Vec::new();
-        }
-        let (hits, container) = {
-            let mut table = self.shared.table();
-            (table.hits(seen), table.container_of(seen))
-        };
-        let alert = |hit: &Hit| {
-            let labels = self.shared.labels(&hit.policy);
-            alert::of_hit(seen, hit, labels, container.as_deref(), &self.shared.host, Clock, self.detector)
-        };
-        hits.iter().map(|hit| Arc::new(alert::repeats(&alert(hit), &counted, Clock))).collect()
-    }
-
-    /// Descriptors that were found open. What had come before the search ended must have been read.
-    pub(super) fn held(&mut self, holders: &[Holder]) {
-        let now = Clock.boot_ns();
-        // The alerts' ids are made of the time: no two share it.
-        for (holder, boot_ns) in holders.iter().zip(now..) {
-            if self.held.is_told(holder) {
-                continue;
-            }
-            let subject = self.completer.describe(Some(holder.pid));
-            self.access(Held::observation(holder, boot_ns, subject));
-        }
-    }
-
-    /// What was kept in few words because the ring was full.
-    pub(super) fn kept(&mut self, trap: u32, slot: &Slot) {
-        if let Some(seen) = Observation::of_slot(trap, slot) {
-            self.access(seen);
-        }
-    }
-
-    /// A file that was armed by its name, and touched without a record because there were too many: told, if it has turned out to be
-    /// a trap.
-    pub(super) fn unrecorded(&mut self, key: TrapKey, candidate: &Candidate) {
-        let hits = {
-            let mut table = self.shared.table();
-            let seen = Observation::of_candidate(key, candidate);
-            if table.holds(key) { Some((table.hits(&seen), seen)) } else { None }
-        };
-        if let Some((hits, seen)) = hits {
-            self.decided(Decided { seen, hits });
-        }
     }
 
     /// Tells of a touch of an armed file.
@@ -446,18 +331,5 @@ impl Stream {
         self.crowds.note(seen.trap, &alerts);
         self.bursts.begin(repeats::key(seen), alerts);
         self.settled(seen);
-    }
-
-    /// Tells of gaps in coverage.
-    pub(super) fn gaps(&mut self, gaps: Vec<Gap>) {
-        for gap in gaps {
-            let alert = alert::gap(gap, Clock.boot_ns(), &self.shared.host, Clock, self.detector);
-            self.deliver(&[Arc::new(alert)]);
-        }
-    }
-
-    /// Has alerts told with the next commit.
-    pub(super) fn deliver(&mut self, alerts: &[Arc<Alert>]) {
-        self.outbox.extend_from_slice(alerts);
     }
 }

@@ -20,6 +20,8 @@ pub struct SinkId {
 pub struct SinkConfig {
     /// Which sink.
     pub id: SinkId,
+    /// The form of what it is sent, in one word: what waits in one form is nothing for a receiver of another.
+    pub form: &'static str,
     /// Which alerts it takes, also while nothing can be sent.
     pub filter: Filter,
     /// How they are written, also while nothing can be sent.
@@ -100,10 +102,11 @@ pub enum ConfigError {
 
 impl fmt::Debug for SinkConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, filter, render: _, heartbeat, target } = self;
+        let Self { id, form, filter, render: _, heartbeat, target } = self;
         formatter
             .debug_struct("SinkConfig")
             .field("id", id)
+            .field("form", form)
             .field("filter", filter)
             .field("heartbeat", heartbeat)
             .field("target", target)

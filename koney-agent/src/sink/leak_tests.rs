@@ -103,6 +103,7 @@ async fn with_everything_logged() {
     let values = Values { sink: &id, secret: "tenant", value: &value };
     let config = Config::new(&values, Options { allow_http: true, allow_local: true });
     sinks.reconcile(vec![SinkConfig {
+        form: "dynatrace",
         target: config.map(Target::Dynatrace),
         filter: Filter::default(),
         render: Arc::new(Finding::default()),

@@ -21,6 +21,9 @@ use crate::alert::Alert;
 /// The longest that closing a file takes.
 const CLOSE: Duration = Duration::from_secs(2);
 
+/// The form of sinks that no resource describes.
+const BUILTIN: &str = "";
+
 /// The sinks. Every alert goes to each of them that takes it; none waits for another.
 pub struct SinkSet {
     sinks: Mutex<BTreeMap<SinkId, Sink>>,
@@ -66,6 +69,7 @@ pub struct Leftover {
 struct Sink {
     /// No resource describes it, so none can change or remove it.
     builtin: bool,
+    form: &'static str,
     filter: Filter,
     render: Arc<dyn Render>,
     /// The configuration in use.
@@ -96,7 +100,7 @@ impl SinkSet {
 
     /// A sink whose transport is given.
     pub(super) fn add(&self, id: &SinkId, filter: Filter, render: Arc<dyn Render>, transport: Arc<dyn Transport>) {
-        let sink = Sink { builtin: true, ..self.start(id, filter, render) };
+        let sink = Sink { builtin: true, ..self.start(id, BUILTIN, filter, render) };
         sink.orders.send_modify(|orders| orders.transport = Some(transport));
         self.lock().insert(id.clone(), sink);
     }
@@ -118,17 +122,22 @@ impl SinkSet {
     pub fn reconcile(&self, wanted: Vec<SinkConfig>) {
         let mut sinks = self.lock();
         sinks.retain(|id, sink| {
-            let stays = sink.builtin || wanted.iter().any(|config| config.id == *id);
+            let now = wanted.iter().find(|config| config.id == *id).map(|config| config.form);
+            let stays = sink.builtin || now == Some(sink.form);
             if !stays {
                 sink.supervisor.abort();
                 let queue = Arc::clone(&sink.queue);
+                let undelivered = sink.queue.stats().rows;
                 tokio::spawn(async move { queue.close().await });
-                tracing::info!(sink = %id, undelivered = sink.queue.stats().rows, "sink removed");
+                match now {
+                    None => tracing::info!(sink = %id, undelivered, "sink removed"),
+                    Some(now) => tracing::warn!(sink = %id, was = sink.form, now, undelivered, "this sink has another receiver now; what was written for the former one waits for it to be named again, for an hour"),
+                }
             }
             stays
         });
-        for SinkConfig { id, filter, render, heartbeat, target } in wanted {
-            let sink = sinks.entry(id.clone()).or_insert_with(|| self.start(&id, filter.clone(), Arc::clone(&render)));
+        for SinkConfig { id, form, filter, render, heartbeat, target } in wanted {
+            let sink = sinks.entry(id.clone()).or_insert_with(|| self.start(&id, form, filter.clone(), Arc::clone(&render)));
             if !sink.builtin {
                 let message = self.settings.heartbeat.clone();
                 let heartbeat =
@@ -140,12 +149,12 @@ impl SinkSet {
         }
     }
 
-    /// Removes the files of all sinks but these, for good: for when their resources are known to be gone. Files of sinks at work stay.
-    /// Returns the names of what was removed.
-    pub fn sweep(&self, keep: &[SinkId]) -> std::io::Result<Vec<String>> {
+    /// Removes the files of all sinks that are not at work, for good: for when their resources are known to be gone. Returns the names of what
+    /// was removed.
+    pub fn sweep(&self) -> std::io::Result<Vec<String>> {
         let Some(folder) = &self.settings.folder else { return Ok(Vec::new()) };
-        let at_work: Vec<_> = self.lock().keys().cloned().collect();
-        sweep(folder, &[keep, &at_work].concat())
+        let at_work: Vec<_> = self.lock().iter().map(|(id, sink)| queue_of(id, sink.form)).collect();
+        sweep(folder, &at_work)
     }
 
     /// Queues alerts for every sink that takes them. They are on their way when this returns; the future waits until every queue has them
@@ -242,11 +251,11 @@ impl SinkSet {
         leftovers
     }
 
-    fn start(&self, id: &SinkId, filter: Filter, render: Arc<dyn Render>) -> Sink {
+    fn start(&self, id: &SinkId, form: &'static str, filter: Filter, render: Arc<dyn Render>) -> Sink {
         let Settings { folder, bounds, schedules, now, .. } = &self.settings;
         // Standard output is a log: one line an alert, and Koney's line has no place for a count.
         let window = if id.namespace.is_empty() { SignedDuration::ZERO } else { bounds.window };
-        let queue = Arc::new(Queue::open(id, folder.clone(), Bounds { window, ..*bounds }, *now));
+        let queue = Arc::new(Queue::open(&queue_of(id, form), folder.clone(), Bounds { window, ..*bounds }, *now));
         let counters = Arc::new(Counters::default());
         let (orders, receiver) = watch::channel(Orders::default());
         let supervisor = tokio::spawn(supervise(Task {
@@ -256,12 +265,17 @@ impl SinkSet {
             orders: receiver,
             schedules: *schedules,
         }));
-        Sink { builtin: false, filter, render, target: None, queue, counters, orders, supervisor }
+        Sink { builtin: false, form, filter, render, target: None, queue, counters, orders, supervisor }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SinkId, Sink>> {
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Names the queue of a sink: one for each form. `~` is in no resource's name.
+fn queue_of(id: &SinkId, form: &str) -> SinkId {
+    if form == BUILTIN { id.clone() } else { SinkId::new(&id.namespace, format!("{}~{form}", id.name)) }
 }
 
 impl Sink {

@@ -117,7 +117,7 @@ fn dynatrace(name: &str, url: &str, token: &str) -> SinkConfig {
 }
 
 fn wanted(id: SinkId, target: Result<Target, ConfigError>) -> SinkConfig {
-    SinkConfig { id, filter: Filter::default(), render: Arc::new(Finding::default()), heartbeat: None, target }
+    SinkConfig { id, form: "dynatrace", filter: Filter::default(), render: Arc::new(Finding::default()), heartbeat: None, target }
 }
 
 fn broken(name: &str) -> SinkConfig {

@@ -42,4 +42,10 @@ pub struct SinkState {
     /// Why alerts wait, or why it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why alerts that wait are in memory only, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volatile: Option<String>,
+    /// Alerts that it will never take, and that are kept.
+    #[serde(default)]
+    pub dead_letters: usize,
 }

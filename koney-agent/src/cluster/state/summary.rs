@@ -82,15 +82,26 @@ pub(super) fn sink(name: &str, reports: &[NodeReport]) -> [Summary; 2] {
     };
     let failing = ready.iter().filter(|state| state.error.is_some()).count();
     let kind = "Delivering";
+    let more = troubles(&of_nodes);
     let second = if failing > 0 {
-        let message = format!("alerts wait on {failing} of {nodes} nodes{}", errors(&ready));
+        let message = format!("alerts wait on {failing} of {nodes} nodes{}{more}", errors(&ready));
         Summary { kind, status: "False", reason: "AlertsWait", message }
     } else if ready.iter().any(|state| state.delivered) {
-        Summary { kind, status: "True", reason: "Delivered", message: "no alert waits".to_owned() }
+        Summary { kind, status: "True", reason: "Delivered", message: format!("no alert waits{more}") }
     } else {
-        Summary { kind, status: "Unknown", reason: "NothingToDeliver", message: "there has been no alert yet".to_owned() }
+        Summary { kind, status: "Unknown", reason: "NothingToDeliver", message: format!("there has been no alert yet{more}") }
     };
     [first, second]
+}
+
+/// What a person should look at although alerts are delivered.
+fn troubles(of_nodes: &[&SinkState]) -> String {
+    let dead: usize = of_nodes.iter().map(|state| state.dead_letters).sum();
+    let dead = if dead > 0 { format!("; {dead} that it will never take (koney-agent deadletter list)") } else { String::new() };
+    let volatile: Vec<_> = of_nodes.iter().filter_map(|state| state.volatile.as_deref()).collect();
+    let volatile =
+        volatile.first().map(|reason| format!("; in memory only on {} of {} nodes: {reason}", volatile.len(), of_nodes.len()));
+    dead + &volatile.unwrap_or_default()
 }
 
 /// The different errors, the first few of them.
@@ -145,7 +156,7 @@ mod tests {
     #[test]
     fn a_sink_says_what_keeps_it_from_delivering() {
         let node = |state: SinkState| NodeReport { sinks: [("s".to_owned(), state)].into(), ..NodeReport::default() };
-        let fine = || node(SinkState { ready: true, delivered: true, error: None });
+        let fine = || node(SinkState { ready: true, delivered: true, ..SinkState::default() });
         let idle = node(SinkState { ready: true, ..SinkState::default() });
         let [ready, delivering] = sink("s", &[fine(), idle.clone()]);
         assert_eq!(words(&ready), ("True", "Configured", "on 2 nodes"));
@@ -154,6 +165,10 @@ mod tests {
         let waiting = node(SinkState { error: Some("answer 401".to_owned()), ..fine().sinks["s"].clone() });
         let [_, delivering] = sink("s", &[fine(), waiting]);
         assert_eq!(words(&delivering), ("False", "AlertsWait", "alerts wait on 1 of 2 nodes; answer 401"));
+        let state = SinkState { volatile: Some("the disk is full".to_owned()), dead_letters: 2, ..fine().sinks["s"].clone() };
+        let [_, delivering] = sink("s", &[fine(), node(state)]);
+        let message = "no alert waits; 2 that it will never take (koney-agent deadletter list); in memory only on 1 of 2 nodes: the disk is full";
+        assert_eq!(words(&delivering), ("True", "Delivered", message));
         let bare = node(SinkState { error: Some("there is no Secret".to_owned()), ..SinkState::default() });
         let [ready, _] = sink("s", &[fine(), bare]);
         assert_eq!(words(&ready), ("False", "NotConfigured", "not on 1 of 2 nodes; there is no Secret"));
