@@ -304,8 +304,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let operator = Arc::new(Operate(Arc::clone(&shared)));
         tasks.spawn("socket", socket::serve(socket::path(state), operator));
     }
-    if let Some(claim) = claim {
-        tasks.spawn("queue", queues::adopt(claim, Arc::clone(&shared)));
+    // Kept until the queues are closed: before that they are nobody else's.
+    let claim = claim.map(Arc::new);
+    if let Some(claim) = &claim {
+        tasks.spawn("queue", queues::adopt(Arc::clone(claim), Arc::clone(&shared)));
     }
     let client = sources.client();
     let farewell = match (&client, daemonset) {
@@ -342,6 +344,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     tasks.abort();
     // Each says what it could not deliver.
     drop(shared.sinks.shutdown(FLUSH).await);
+    drop(claim);
     if let Some(farewell) = farewell {
         farewell.say().await;
     }

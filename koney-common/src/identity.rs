@@ -89,8 +89,10 @@ pub struct Gate {
     pub dropped_told: u64,
     /// When the agent was last there, nanoseconds since boot; zero before its first second.
     pub beat_ns: u64,
+    /// Not zero: a younger agent is about to tell, so this one tells nothing more of what it reads. The programs do not look at it.
+    pub relieving: u32,
     /// Keeps what follows on cache lines that arming does not write.
-    pub padding: [u32; 6],
+    pub padding: [u32; 5],
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
     pub names: [u8; NAME_SLOTS],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.

@@ -65,7 +65,7 @@ fn end(running: &mut Vec<Child>) -> Result<()> {
 async fn all_arrived(agent: &Agent, ingest: &Ingest) -> Result<()> {
     let mut before = 0;
     while before < PROCESSES {
-        before = until(|| Some(ingest.accepted().ok()?.len()).filter(|now| *now > before))
+        before = until(|| Some(ingest.events().ok()?.len()).filter(|now| *now > before))
             .await
             .with_context(|| format!("{before} of {PROCESSES} events arrived; the log:\n{}", tail(&agent.log())))?;
     }

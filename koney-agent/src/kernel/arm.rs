@@ -188,6 +188,16 @@ impl Armory {
         self.gate.set_live(live);
     }
 
+    /// A younger agent is about to tell.
+    pub(super) fn is_relieving(&self) -> bool {
+        self.gate.is_relieving()
+    }
+
+    /// The younger agent has not come.
+    pub(super) fn stay(&self) {
+        self.gate.set_relieving(false);
+    }
+
     /// Notes how many dropped records were told of.
     pub(super) fn set_dropped_told(&self, count: u64) {
         self.gate.set_dropped_told(count);

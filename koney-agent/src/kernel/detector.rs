@@ -163,6 +163,17 @@ impl Detector {
         self.programs.watch_denied(self.report.method, watch)
     }
 
+    /// A younger agent is about to tell.
+    #[must_use]
+    pub fn is_relieving(&self) -> bool {
+        self.armory.is_relieving()
+    }
+
+    /// It has not done so: it may have died in that moment.
+    pub fn stay(&self) {
+        self.armory.stay();
+    }
+
     /// A younger agent has silenced this one's programs.
     #[must_use]
     pub fn is_relieved(&self) -> bool {

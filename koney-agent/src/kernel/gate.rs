@@ -83,6 +83,16 @@ impl Gate {
         self.live().load(Ordering::SeqCst) != 0
     }
 
+    /// A younger agent is about to tell, or has given up.
+    pub(super) fn set_relieving(&self, relieving: bool) {
+        self.relieving().store(u32::from(relieving), Ordering::SeqCst);
+    }
+
+    /// A younger agent is about to tell.
+    pub(super) fn is_relieving(&self) -> bool {
+        self.relieving().load(Ordering::SeqCst) != 0
+    }
+
     /// Lets opens of the key's slots through to the table.
     pub(super) fn open(&self, key: TrapKey) {
         self.slot(key).store(1, Ordering::SeqCst);
@@ -112,6 +122,13 @@ impl Gate {
     fn live(&self) -> &AtomicU32 {
         // SAFETY: the mapping lives as long as `self`; in bounds of the value.
         let field = unsafe { &raw mut (*self.value.as_ptr()).live };
+        // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
+        unsafe { AtomicU32::from_ptr(field) }
+    }
+
+    fn relieving(&self) -> &AtomicU32 {
+        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+        let field = unsafe { &raw mut (*self.value.as_ptr()).relieving };
         // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU32::from_ptr(field) }
     }

@@ -90,6 +90,11 @@ impl Ring {
         fence(Ordering::SeqCst);
     }
 
+    /// What was read and not given back is read again.
+    pub fn rewind(&mut self) {
+        self.position = self.consumer_position().load(Ordering::Acquire);
+    }
+
     /// A finished record lies beyond what was read. For an unfinished one the kernel wakes the reader when it is committed, provided
     /// that everything before it was published.
     #[must_use]

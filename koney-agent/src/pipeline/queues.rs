@@ -25,7 +25,7 @@ pub(super) fn claim(state: &Path) -> Option<Claim> {
 }
 
 /// Agents that end later leave their queues to this one. Queues of sinks that are gone are removed, an hour later at the least.
-pub(super) async fn adopt(claim: Claim, shared: Arc<Shared>) {
+pub(super) async fn adopt(claim: Arc<Claim>, shared: Arc<Shared>) {
     let mut minute = interval(LOOK);
     for passed in 0_u64.. {
         minute.tick().await;

@@ -21,6 +21,8 @@ use crate::{
 const BATCH: usize = 256;
 /// Batches taken before anything else gets its turn.
 const BATCHES: usize = 16;
+/// How long another agent may take from saying that it takes over to doing so: two stores.
+const LEAVING: Duration = Duration::from_secs(5);
 /// Between two attempts to attach again while detection is blind.
 const BLIND_RETRY: Duration = Duration::from_secs(5);
 
@@ -38,6 +40,8 @@ pub(super) struct Watch {
     formers: Option<Formers>,
     /// Denied opens are asked for.
     denied: bool,
+    /// When another agent was first seen to be about to take over.
+    leaving: Option<Instant>,
 }
 
 /// What the last touch came to.
@@ -63,6 +67,7 @@ impl Watch {
             looked_up: 0,
             formers: None,
             denied: false,
+            leaving: None,
         }
     }
 
@@ -88,6 +93,24 @@ impl Watch {
         formers.read(stream);
         self.formers = Some(formers);
         stream.recall();
+    }
+
+    /// A younger agent takes over, or has. One that only meant to has died in that moment.
+    fn is_leaving(&mut self) -> bool {
+        if self.is_relieved() {
+            return true;
+        }
+        if self.formers.is_none() || !self.detector.is_relieving() {
+            self.leaving = None;
+            return false;
+        }
+        if self.leaving.get_or_insert_with(Instant::now).elapsed() > LEAVING {
+            warn!("another agent was about to take over and has not; this one goes on");
+            self.detector.stay();
+            self.leaving = None;
+            return false;
+        }
+        true
     }
 
     /// A younger agent has taken over: what is left is told, and nothing more is looked at.
@@ -129,11 +152,16 @@ impl Watch {
     pub(super) fn take(&mut self, stream: &mut Stream) -> bool {
         let mut more = false;
         for _ in 0..BATCHES {
-            if self.is_relieved() {
-                return false;
-            }
+            // Before what was told otherwise is mixed up with what may be left to another agent.
+            stream.commit();
             let mut canary = false;
             let count = self.rings.records.drain(BATCH, |record| canary |= stream.record(record));
+            // Asked after reading: what the younger agent's programs have seen too comes after it has said that it comes.
+            if self.is_leaving() {
+                stream.discard();
+                self.rings.records.rewind();
+                return false;
+            }
             stream.commit();
             self.rings.records.publish();
             if canary {
@@ -148,6 +176,11 @@ impl Watch {
         let candidates = self.rings.candidates.drain(BATCH, |record| {
             stream.record(record);
         });
+        if self.is_leaving() {
+            stream.discard();
+            self.rings.candidates.rewind();
+            return false;
+        }
         stream.commit();
         self.rings.candidates.publish();
         self.inform(stream);

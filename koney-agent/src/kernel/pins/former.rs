@@ -79,8 +79,8 @@ impl Former {
         }
     }
 
-    /// Makes ready to silence it: what both sets see between the two stores is told twice where its agent lives, so nothing else may
-    /// lie between them.
+    /// Makes ready to silence it. Where its agent lives, that tells nothing of what it reads from here on: what both sets see, before the
+    /// programs are silent, is then told by one who has both.
     pub(in crate::kernel) fn prepare(&mut self) {
         if self.layout != LAYOUT {
             return;
@@ -89,6 +89,7 @@ impl Former {
             Ok(gate) => {
                 let kept = self.folder.join(format!("{LINK}{}", Hook::FileOpen.name()));
                 self.watch_ended = gate.is_live() && !kept.exists() && self.is_abandoned();
+                gate.set_relieving(true);
                 self.gate = Some(gate);
             }
             // Half made: nothing was seen by it.

@@ -65,6 +65,11 @@ impl Stream {
         }
     }
 
+    /// What was told since the last commit is left to another agent.
+    pub(in crate::pipeline) fn discard(&mut self) {
+        self.outbox.clear();
+    }
+
     /// Tells of gaps in coverage.
     pub(in crate::pipeline) fn gaps(&mut self, gaps: Vec<Gap>) {
         for gap in gaps {
