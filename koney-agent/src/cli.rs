@@ -1,6 +1,7 @@
 //! The command line, as given.
 
 mod operate;
+mod validate;
 
 use std::{
     fmt,
@@ -24,6 +25,7 @@ use koney_agent::{
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use operate::{DeadLetters, Sink};
+pub(crate) use validate::Validate;
 
 /// Instead of a folder: nothing is kept there.
 const NONE: &str = "none";
@@ -55,6 +57,10 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Remove everything that agents have left in the kernel to keep watch while none runs. Stop the agent first.
     Detach(Detach),
+    /// Say what is wrong with manifests, before anybody applies them: by the code that the agent reads them with, and nothing is started.
+    ///
+    /// Exits 0 where all of it would be in force as written, and 65 where not.
+    Validate(Validate),
     /// Look at one sink.
     Sink(Sink),
     /// Alerts that their sinks will never take, which the agent of this node keeps.
@@ -202,7 +208,9 @@ impl Cli {
     pub(crate) fn level(&self) -> LevelFilter {
         self.log.unwrap_or(match self.command {
             Command::Run(_) | Command::Probe(_) => LevelFilter::INFO,
-            Command::Doctor(_) | Command::Detach(_) | Command::Sink(_) | Command::Deadletter(_) => LevelFilter::ERROR,
+            Command::Doctor(_) | Command::Detach(_) | Command::Sink(_) | Command::Deadletter(_) | Command::Validate(_) => {
+                LevelFilter::ERROR
+            }
         })
     }
 }

@@ -22,6 +22,7 @@ const DEGRADED: u8 = 1;
 const NOTHING_DONE: u8 = 1;
 /// Exit codes of `sysexits.h`.
 const USAGE: u8 = 64;
+const DATA: u8 = 65;
 const UNAVAILABLE: u8 = 69;
 const SOFTWARE: u8 = 70;
 const NO_PERMISSION: u8 = 77;
@@ -48,6 +49,13 @@ fn main() -> ExitCode {
             Command::Probe(attach) => code_of(&probe(attach.options())),
             Command::Doctor(doctor) => diagnose(doctor).await,
             Command::Detach(detach) => remove(&detach),
+            Command::Validate(validate) => {
+                if validate.run() {
+                    0
+                } else {
+                    DATA
+                }
+            }
             Command::Sink(sink) => operate(sink.run().await),
             Command::Deadletter(letters) => operate(letters.run().await),
         }

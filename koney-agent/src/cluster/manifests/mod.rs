@@ -41,4 +41,5 @@ mod watch_tests;
 pub use folder::{FolderError, read, read_files};
 pub(super) use live::snapshot as of_objects;
 pub(super) use report::changes as report_changes;
+pub use source::files_in;
 pub use watch::Watcher;

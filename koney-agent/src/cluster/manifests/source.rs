@@ -30,6 +30,15 @@ pub(super) fn of_folder(folder: &Path) -> io::Result<Vec<Source>> {
     Ok(names.iter().filter(|name| is_manifest(name)).filter_map(|name| of_entry(folder, name)).collect())
 }
 
+/// The manifests of a folder, in the order of their names; `None` where the path is no folder that can be listed.
+#[must_use]
+pub fn files_in(folder: &Path) -> Option<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).ok()?;
+    let mut files: Vec<_> = entries.flatten().filter(|entry| is_manifest(&entry.file_name())).map(|entry| entry.path()).collect();
+    files.sort();
+    Some(files)
+}
+
 /// Reads one file under the name it was given by.
 pub(super) fn of_path(path: &Path) -> Source {
     let text = match read(path) {
