@@ -157,6 +157,18 @@ impl Agent {
         self.ended().await
     }
 
+    /// Kills it once so many alert lines have left their queue too: a kill before that has the next agent write them again. Takes the
+    /// debug log.
+    pub async fn kill_settled(self, lines: usize) -> Result<End> {
+        let left = |line: &str| -> Option<usize> {
+            let (_, count) = line.split_once("alerts have left the queue sink=stdout alerts=")?;
+            count.split(' ').next()?.parse().ok()
+        };
+        let settled = |log: &[String]| (log.iter().filter_map(|line| left(line)).sum::<usize>() >= lines).then_some(());
+        self.log.wait(settled).await.with_context(|| format!("{lines} lines have not left the queue: {}", self.log()))?;
+        self.kill().await
+    }
+
     fn signal(&self, signal: Signal) -> Result<Pid> {
         let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let pid = pid.context("the agent has ended already")?;

@@ -80,7 +80,7 @@ impl Stage {
 
     /// The same, attached by this method.
     pub fn start_pinned_by(&self, pins: &str, method: &str) -> Result<Agent> {
-        Agent::start(&agent::program()?, &self.manifests, &["--pins", pins, "--attach", method])
+        Agent::start(&agent::program()?, &self.manifests, &["--pins", pins, "--attach", method, "--log", "debug"])
     }
 
     /// Starts the agent and waits until so many traps are armed, all there are.

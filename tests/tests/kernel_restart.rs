@@ -29,7 +29,7 @@ async fn what_happens_while_the_agent_is_dead_is_told_once_with_its_time() -> Re
     let first = pins.armed(&stage, 1).await?;
     let before = cat(&decoy)?;
     first.alerts(1).await?;
-    first.kill().await?;
+    first.kill_settled(1).await?;
     let meanwhile = (0..100).map(|_| cat(&decoy)).collect::<Result<Vec<_>>>()?;
     let gone = Timestamp::now().as_second();
     // Twice: one that dies before it has taken over hinders nobody, and tells of itself to nobody.

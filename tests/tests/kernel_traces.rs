@@ -32,7 +32,7 @@ async fn what_is_half_made_or_of_another_version_is_replaced_and_detaching_leave
     agent.logged_times("what an earlier agent had left was taken over", 2).await?;
     cat(&decoy)?;
     agent.alerts(1).await?;
-    agent.kill().await?;
+    agent.kill_settled(1).await?;
     ensure!(Loaded::now()?.is_more_than(&before), "what is pinned stays");
     let removed = pins.detach()?;
     assert!(removed.lines().all(|line| line.starts_with("removed ")) && removed.contains(&pins.0), "{removed}");

@@ -82,8 +82,8 @@ async fn what_a_sink_will_never_take_is_kept_shown_and_sent_again() -> Result<()
     agent.logged("root can talk to this agent").await?;
 
     let listed = || -> Result<Vec<Value>> {
-        let (_, text) = ask(&stage, &["deadletter", "list", "-o", "json", "--sink", "dynatrace"])?;
-        serde_json::from_str(&text).with_context(|| text.clone())
+        let (_, printed) = ask(&stage, &["deadletter", "list", "-o", "json", "--sink", "dynatrace"])?;
+        serde_json::from_str(&printed).with_context(|| printed.clone())
     };
     let letters = until(|| listed().ok().filter(|letters| !letters.is_empty())).await?;
     let [letter] = letters.as_slice() else { anyhow::bail!("{letters:?}") };

@@ -200,6 +200,9 @@ impl Task {
             }
             other => {
                 self.queue.settle(delivered, rejected).await;
+                if settled > 0 {
+                    tracing::debug!(sink = %self.id, alerts = settled, "alerts have left the queue");
+                }
                 other
             }
         };

@@ -34,7 +34,8 @@ async fn e44(t: &mut Trial) -> Result<()> {
     let path = t.plant("token")?;
     manifests::put(&folder, "policy.yaml", &manifests::policy(&path)).context("write the policy")?;
     let attach = t.attach.to_string();
-    let start = || -> Result<Agent> { Agent::start(&agent::program()?, &folder, &["--attach", &attach, "--pins", PINS]) };
+    let words = ["--attach", &attach, "--pins", PINS, "--log", "debug"];
+    let start = || -> Result<Agent> { Agent::start(&agent::program()?, &folder, &words) };
     let outcome = killed(t, &start, &path).await;
     // Whatever came of it, nothing of the agent's may be left to those that follow.
     let mut detach = Spawn::program([&text(agent::program()?), "detach", "--pins", PINS].map(str::to_owned)).on_host()?;
@@ -47,7 +48,7 @@ async fn killed(t: &mut Trial, start: &(dyn Fn() -> Result<Agent> + Sync), path:
     first.logged("traps armed=1 traps=1").await?;
     let before = t.host(&["read", path]).await?;
     first.alerts(1).await?;
-    first.kill().await?;
+    first.kill_settled(1).await?;
     let meanwhile = [t.host(&["read", path]).await?, t.host(&["read", path]).await?];
     let second = start()?;
     second.logged("traps armed=1 traps=1").await?;
