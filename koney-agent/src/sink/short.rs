@@ -2,8 +2,18 @@
 
 use serde_json::Value;
 
+use super::{Form, Letter};
+
 /// Bytes of one text.
 const LONGEST: usize = 256;
+
+/// What is sent of a letter in JSON: to the byte what was kept, or its short form.
+pub(super) fn body(letter: &Letter, form: Form) -> Vec<u8> {
+    match form {
+        Form::Full => letter.body.clone(),
+        Form::Short => json(&letter.body),
+    }
+}
 
 /// What is no JSON stays as it is.
 pub(super) fn json(kept: &[u8]) -> Vec<u8> {

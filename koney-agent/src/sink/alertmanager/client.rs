@@ -34,10 +34,7 @@ impl Protocol for Config {
 
 /// What was kept, with its end.
 fn alert(letter: &Letter, form: Form, now: Timestamp) -> Vec<u8> {
-    let kept = match form {
-        Form::Full => letter.body.clone(),
-        Form::Short => short::json(&letter.body),
-    };
+    let kept = short::body(letter, form);
     let Ok(Value::Object(mut alert)) = serde_json::from_slice(&kept) else { return kept };
     alert.insert("endsAt".to_owned(), format!("{:.3}", now + LASTS).into());
     serde_json::to_vec(&alert).expect("it was JSON before")

@@ -25,13 +25,7 @@ impl Protocol for Config {
     }
 
     fn post(&self, batch: &[Letter], form: Form, _: Timestamp) -> Post {
-        let records: Vec<_> = batch
-            .iter()
-            .map(|letter| match form {
-                Form::Full => letter.body.clone(),
-                Form::Short => short::json(&letter.body),
-            })
-            .collect();
+        let records: Vec<_> = batch.iter().map(|letter| short::body(letter, form)).collect();
         let body = [HEAD.as_bytes(), &records.join(&b','), TAIL.as_bytes()].concat();
         Post { content_type: "application/json", headers: HeaderMap::new(), body }
     }

@@ -19,10 +19,7 @@ impl Protocol for Config {
 
     fn post(&self, batch: &[Letter], form: Form, _: Timestamp) -> Post {
         let letter = batch.first().expect("a batch has letters");
-        let body = match form {
-            Form::Full => letter.body.clone(),
-            Form::Short => short::json(&letter.body),
-        };
+        let body = short::body(letter, form);
         Post { content_type: "application/json", headers: HeaderMap::new(), body }
     }
 

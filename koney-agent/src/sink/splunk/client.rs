@@ -17,13 +17,7 @@ impl Protocol for Config {
     }
 
     fn post(&self, batch: &[Letter], form: Form, _: Timestamp) -> Post {
-        let events: Vec<_> = batch
-            .iter()
-            .map(|letter| match form {
-                Form::Full => letter.body.clone(),
-                Form::Short => short::json(&letter.body),
-            })
-            .collect();
+        let events: Vec<_> = batch.iter().map(|letter| short::body(letter, form)).collect();
         Post { content_type: "application/json", headers: HeaderMap::new(), body: events.join(&b'\n') }
     }
 

@@ -24,10 +24,7 @@ impl Protocol for Config {
 
     fn post(&self, batch: &[Letter], form: Form, now: Timestamp) -> Post {
         let letter = batch.first().expect("a batch has letters");
-        let body = match form {
-            Form::Full => letter.body.clone(),
-            Form::Short => short::json(&letter.body),
-        };
+        let body = short::body(letter, form);
         let (id, seconds) = (letter.id.as_str(), now.as_second());
         let mut headers = HeaderMap::new();
         let mut add = |name, value: &str| drop(HeaderValue::from_str(value).map(|value| headers.insert(name, value)));
