@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use koney_common::Repeats;
 
-use super::{Accessor, Alert, Container, Gap, Labels, Owner, Process, Purpose, Repeated, Trap, identity};
+use super::{Accessor, Alert, AlertId, Container, Gap, Labels, Owner, Process, Purpose, Repeated, Trap, identity};
 use crate::{
     event::{Check, Observation, Operation, Subject},
     trap::{self, ContainerPlace, Hit, Place},
@@ -46,32 +46,19 @@ pub fn of_hit(
 /// The alert that tells of a gap in coverage on the host, noticed at `boot_ns`.
 #[must_use]
 pub fn gap(gap: Gap, boot_ns: u64, host: &Host, clock: Clock, detector: &'static str) -> Alert {
-    Alert {
-        id: identity::of_gap(&host.boot_id, boot_ns, gap),
-        time: clock.wall(boot_ns),
-        policy: None,
-        trap: Trap::Unknown,
-        operation: Operation::Open,
-        check: Check::Identity,
-        node: Some(host.name.clone()),
-        owner: owner(&Place::Host, host),
-        process: None,
-        accessor: None,
-        accessed_path: None,
-        repeats: None,
-        gap: Some(gap),
-        detector,
-        labels: Arc::default(),
-        cluster: None,
-        purpose: Purpose::Alert,
-    }
+    Alert { gap: Some(gap), ..of_no_trap(identity::of_gap(&host.boot_id, boot_ns, gap), boot_ns, host, clock, detector) }
 }
 
 /// What is no alert and is sent like one: a heartbeat or a test, made at `boot_ns`.
 #[must_use]
 pub fn message(purpose: Purpose, boot_ns: u64, host: &Host, clock: Clock, detector: &'static str) -> Alert {
+    Alert { purpose, ..of_no_trap(identity::of_message(&host.boot_id, boot_ns, purpose), boot_ns, host, clock, detector) }
+}
+
+/// Something of the host's own, which nobody has touched.
+fn of_no_trap(id: AlertId, boot_ns: u64, host: &Host, clock: Clock, detector: &'static str) -> Alert {
     Alert {
-        id: identity::of_message(&host.boot_id, boot_ns, purpose),
+        id,
         time: clock.wall(boot_ns),
         policy: None,
         trap: Trap::Unknown,
@@ -87,7 +74,7 @@ pub fn message(purpose: Purpose, boot_ns: u64, host: &Host, clock: Clock, detect
         detector,
         labels: Arc::default(),
         cluster: None,
-        purpose,
+        purpose: Purpose::Alert,
     }
 }
 
