@@ -78,7 +78,7 @@ impl Agent {
 
     /// Has a test alert sent.
     pub async fn test(&self, sink: &str) -> Result<Tested, AskError> {
-        self.ask(&format!("/test/{sink}"), &()).await
+        self.ask("/test", &Which { sink: Some(sink.to_owned()), ids: Vec::new() }).await
     }
 
     async fn ask<Q: Serialize, A: DeserializeOwned>(&self, path: &str, question: &Q) -> Result<A, AskError> {

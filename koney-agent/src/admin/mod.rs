@@ -2,6 +2,7 @@
 //!
 //! What root on this node may have it do besides comes through a socket that nobody else can open.
 
+mod accept;
 mod ask;
 mod health;
 mod metrics;

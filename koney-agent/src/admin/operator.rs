@@ -44,7 +44,7 @@ pub struct DeadLetter {
     pub body: Option<String>,
 }
 
-/// Some dead letters.
+/// A sink, or some dead letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Which {
     /// Only of this sink.

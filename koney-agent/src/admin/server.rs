@@ -1,7 +1,6 @@
 //! Three pages over HTTP, for whoever can reach the address. Everything about a request but its path is ignored.
 
 use std::{
-    convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -13,18 +12,12 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_TYPE, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, time::sleep};
 use tracing::{debug, info, warn};
 
 use super::{
+    accept::{self, Limits},
     health::Health,
     metrics::{self, Facts},
 };
@@ -32,10 +25,7 @@ use super::{
 /// Where the pages are unless the configuration says otherwise.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
 
-/// Connections at a time; one more is closed at once.
-const CONNECTIONS: usize = 16;
-/// The longest that one lasts.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LIMITS: Limits = Limits { connections: 16, patience: Duration::from_secs(10) };
 /// Between two attempts to have the address.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -64,34 +54,12 @@ impl Admin {
         };
         let address = listener.local_addr().unwrap_or(address);
         info!(%address, "health and metrics can be had");
-        let (admin, free) = (Arc::new(self), Arc::new(Semaphore::new(CONNECTIONS)));
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { continue };
-                    let admin = Arc::clone(&admin);
-                    tokio::spawn(async move {
-                        let _permit = permit;
-                        if timeout(PATIENCE, admin.connection(stream)).await.is_err() {
-                            debug!("somebody took too long to ask for a page");
-                        }
-                    });
-                }
-                Err(error) => {
-                    debug!(%error, "a connection cannot be taken");
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-    }
-
-    async fn connection(&self, stream: TcpStream) {
-        let answer = service_fn(|request: Request<Incoming>| async move { Ok::<_, Infallible>(self.answer(&request)) });
-        let mut server = http1::Builder::new();
-        server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false).max_headers(64);
-        if let Err(error) = server.serve_connection(TokioIo::new(stream), answer).await {
-            debug!(%error, "a page could not be given");
-        }
+        let admin = Arc::new(self);
+        let answer = move |request| {
+            let admin = Arc::clone(&admin);
+            async move { admin.answer(&request) }
+        };
+        accept::serve(LIMITS, listener, answer).await;
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -128,7 +96,10 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
 
     use super::*;
     use crate::admin::Step;
@@ -178,7 +149,7 @@ mod tests {
         let address = TcpListener::bind("127.0.0.1:0").await.and_then(|free| free.local_addr()).expect("a port");
         let server = tokio::spawn(Admin { health: Arc::default(), facts: Box::new(Facts::default) }.serve(address));
         let mut idle = Vec::new();
-        while idle.len() < CONNECTIONS {
+        while idle.len() < LIMITS.connections {
             match TcpStream::connect(address).await {
                 Ok(stream) => idle.push(stream),
                 Err(_not_yet) => sleep(Duration::from_millis(20)).await,

@@ -15,27 +15,21 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_TYPE, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
-use tokio::{
-    net::{UnixListener, UnixStream},
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
-use tracing::{debug, info, warn};
+use tokio::net::UnixListener;
+use tracing::{info, warn};
 
-use super::operator::{Done, Operator, Refused, Which};
+use super::{
+    accept::{self, Limits},
+    operator::{Done, Operator, Refused, Which},
+};
 
 /// Its name in the agent's folder.
 pub const NAME: &str = "agent.sock";
 
-/// Connections at a time.
-const CONNECTIONS: usize = 4;
-/// The longest that one lasts; a test alert waits for its receiver.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// A test alert waits for its receiver.
+const LIMITS: Limits = Limits { connections: 4, patience: Duration::from_mins(1) };
 /// Bytes of what is asked.
 const LARGEST: usize = 1 << 20;
 
@@ -56,25 +50,11 @@ pub async fn serve(path: PathBuf, operator: Arc<dyn Operator>) {
         }
     };
     info!(path = %path.display(), "root can talk to this agent");
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { continue };
-                let operator = Arc::clone(&operator);
-                tokio::spawn(async move {
-                    let _permit = permit;
-                    if timeout(PATIENCE, connection(stream, operator)).await.is_err() {
-                        debug!("somebody took too long to ask");
-                    }
-                });
-            }
-            Err(error) => {
-                debug!(%error, "a connection cannot be taken");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
+    let answer = move |request| {
+        let operator = Arc::clone(&operator);
+        async move { answer(request, operator.as_ref()).await }
+    };
+    accept::serve(LIMITS, listener, answer).await;
 }
 
 fn listen(path: &Path) -> io::Result<UnixListener> {
@@ -92,39 +72,27 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn connection(stream: UnixStream, operator: Arc<dyn Operator>) {
-    let answer = service_fn(|request| {
-        let operator = Arc::clone(&operator);
-        async move { Ok::<_, std::convert::Infallible>(answer(request, operator.as_ref()).await) }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false).max_headers(64);
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), answer).await {
-        debug!(%error, "an answer could not be given");
-    }
-}
-
 async fn answer(request: Request<Incoming>, operator: &dyn Operator) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, LARGEST).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked cannot be read: {error}")))),
     };
-    let which: Result<Which, Refused> =
-        serde_json::from_slice(&body).map_err(|error| Refused::new(format!("which dead letters cannot be read: {error}")));
+    if parts.method != Method::POST {
+        return json(&Err::<(), _>(Refused::new(format!("{} is nothing that this agent knows", parts.method))));
+    }
+    let which: Which = match serde_json::from_slice(&body) {
+        Ok(which) => which,
+        Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked for cannot be read: {error}")))),
+    };
     let count = |done: Result<usize, Refused>| json(&done.map(|count| Done { count }));
-    match (&parts.method, parts.uri.path(), which) {
-        (&Method::POST, path, _) if path.starts_with("/test/") => json(&operator.test(path.trim_start_matches("/test/")).await),
-        (&Method::POST, "/deadletters" | "/deadletters/retry" | "/deadletters/drop", Err(refused)) => {
-            json(&Err::<(), _>(refused))
-        }
-        (&Method::POST, "/deadletters", Ok(which)) => json(&operator.dead_letters(which.sink.as_deref()).await),
-        (&Method::POST, "/deadletters/show", Ok(Which { ids, .. })) => {
-            json(&operator.dead_letter(ids.first().map_or("", String::as_str)).await)
-        }
-        (&Method::POST, "/deadletters/retry", Ok(which)) => count(operator.retry(&which).await),
-        (&Method::POST, "/deadletters/drop", Ok(which)) => count(operator.drop_dead(&which).await),
-        (method, path, _) => json(&Err::<(), _>(Refused::new(format!("{method} {path} is nothing that this agent knows")))),
+    match parts.uri.path() {
+        "/test" => json(&operator.test(which.sink.as_deref().unwrap_or_default()).await),
+        "/deadletters" => json(&operator.dead_letters(which.sink.as_deref()).await),
+        "/deadletters/show" => json(&operator.dead_letter(which.ids.first().map_or("", String::as_str)).await),
+        "/deadletters/retry" => count(operator.retry(&which).await),
+        "/deadletters/drop" => count(operator.drop_dead(&which).await),
+        path => json(&Err::<(), _>(Refused::new(format!("{path} is nothing that this agent knows; is it of another version?")))),
     }
 }
 
