@@ -15,6 +15,7 @@ pub mod trap;
 pub mod workload;
 
 mod causes;
+mod lock;
 
 #[cfg(test)]
 mod properties;

@@ -13,12 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{CWD, FlockOperation, Mode, OFlags, flock, fstat, openat},
-    io::Errno,
-};
+use rustix::fs::fstat;
 
 use super::store;
+use crate::lock::folder;
 
 /// Agents that can live side by side.
 const AGENTS: u32 = 16;
@@ -80,17 +78,16 @@ impl Claim {
     }
 }
 
-/// Locks a folder; `None` where its agent lives, or has just been removed.
-fn lock(folder: &Path) -> io::Result<Option<OwnedFd>> {
-    let fd = match openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(None),
-        fd => fd?,
-    };
-    match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-        // It may have been removed between the two.
-        Ok(()) => Ok(fs::metadata(folder).is_ok_and(|now| fstat(&fd).is_ok_and(|stat| stat.st_ino == now.ino())).then_some(fd)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
+/// Locks a folder; `None` where its agent lives, or has just removed it.
+fn lock(path: &Path) -> io::Result<Option<OwnedFd>> {
+    match folder(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // It may have been removed between opening and locking it.
+        Ok(Some(fd)) => {
+            let is_there = fs::metadata(path).is_ok_and(|now| fstat(&fd).is_ok_and(|stat| stat.st_ino == now.ino()));
+            Ok(is_there.then_some(fd))
+        }
+        locked => locked,
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 
 use koney_common::identity::LAYOUT;
 use rustix::{
-    fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, openat, renameat_with, statfs},
+    fs::{CWD, RenameFlags, renameat_with, statfs},
     io::Errno,
 };
 use thiserror::Error;
@@ -23,6 +23,7 @@ use thiserror::Error;
 pub use former::{Former, Remains};
 
 use super::gate::AgentId;
+use crate::lock::folder as lock;
 
 /// Where the agent pins unless it is told otherwise.
 pub const DEFAULT: &str = "/sys/fs/bpf/koney";
@@ -205,16 +206,6 @@ fn folders(root: &Path) -> io::Result<Vec<PathBuf>> {
         entries => entries?,
     };
     entries.map(|entry| Ok(entry?.path())).collect()
-}
-
-/// Locks a folder; `None` where its agent lives.
-fn lock(folder: &Path) -> io::Result<Option<OwnedFd>> {
-    let fd = openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(fd)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Removes the links of a folder: their programs are detached unless some process holds them.
