@@ -53,7 +53,8 @@ pub(super) struct Stream {
     left: Option<Left>,
     /// The record that is being looked at.
     current: Option<RecordId>,
-    record: Vec<u8>,
+    /// It waits until more is known.
+    is_held: bool,
     /// The last alerts could not be put on disk.
     volatile: bool,
     /// Told, and not with the sinks yet.
@@ -93,7 +94,7 @@ impl Stream {
             journal,
             left: Some(left),
             current: None,
-            record: Vec::new(),
+            is_held: false,
             volatile: false,
             outbox: Vec::new(),
         }
@@ -126,15 +127,18 @@ impl Stream {
             Ok(seen) if is_canary(seen.trap) => return true,
             Ok(seen) if self.is_told(&seen) => debug!(trap = seen.trap, "the programs of two agents have seen it"),
             Ok(seen) => {
-                self.record.clear();
-                self.record.extend_from_slice(bytes);
-                self.current = Some(journal::id(&seen));
+                let id = journal::id(&seen);
+                self.current = Some(id);
+                self.is_held = false;
                 if is_undecided(seen.trap) {
                     self.candidate(&seen);
                 } else {
                     self.access(seen);
                 }
                 self.current = None;
+                if self.is_held {
+                    self.journal.hold(id, bytes);
+                }
             }
             Err(error) => {
                 self.undecodable += 1;

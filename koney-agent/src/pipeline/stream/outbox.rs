@@ -34,9 +34,8 @@ impl Stream {
 
     /// It waits: from here on also on disk.
     pub(super) fn hold(&mut self, id: RecordId) {
-        if self.current == Some(id) {
-            self.journal.hold(id, &self.record);
-        }
+        // One that waits for longer is there already.
+        self.is_held |= self.current == Some(id);
     }
 
     /// It was decided about for good.
