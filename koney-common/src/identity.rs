@@ -93,13 +93,14 @@ pub struct Gate {
     pub relieving: u32,
     /// Keeps what follows on cache lines that arming does not write.
     pub padding: [u32; 5],
-    /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]).
+    /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]). This and the next begin where an
+    /// instruction's own offset reaches: every open looks into both.
     pub names: [u8; NAME_SLOTS],
-    /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.
-    pub threads: [u64; THREAD_SLOTS],
     /// Not zero: the inode number of some armed key falls into this slot. The first question of an open, for the number is the cheaper
     /// half of a key: `s_dev` lies in another object.
     pub inodes: [u8; INODE_SLOTS],
+    /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.
+    pub threads: [u64; THREAD_SLOTS],
     /// Not zero: some armed key falls into this slot. Bytes, because setting a bit would take an
     /// atomic OR, which BPF has only since 5.12.
     pub slots: [u8; GATE_SLOTS],
@@ -127,10 +128,19 @@ impl TrapKey {
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "as above")]
-    #[expect(clippy::cast_possible_truncation, reason = "few bits are left")]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
     pub const fn inode_slot(&self) -> usize {
-        (self.inode.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - INODE_SLOTS.trailing_zeros())) as usize
+        inode_slot(self.inode as u32)
     }
+}
+
+/// The gate's slot for the lower half of an inode number: its multiplier fits into the instruction (`GOLDEN_RATIO_32`,
+/// `include/linux/hash.h`).
+#[inline(always)]
+#[must_use]
+#[expect(clippy::inline_always, reason = "as above")]
+pub const fn inode_slot(low: u32) -> usize {
+    (low.wrapping_mul(0x61C8_8647) >> (32 - INODE_SLOTS.trailing_zeros())) as usize
 }
 
 const _: () = {

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod name;
 pub mod offsets;
 pub mod record;
+pub mod relocation;
 pub mod throttle;
 
 pub use counter::Counter;

@@ -62,10 +62,8 @@ offsets! {
     dentry_super_block,
     /// `dentry.d_name`, with `qstr.len` added
     dentry_name_length,
-    /// `dentry.d_iname`, since 6.15 `dentry.d_shortname.string`: names that are shorter stand in the dentry itself
+    /// `dentry.d_iname`, since 6.15 `dentry.d_shortname.string`: names below [`crate::name::INLINE_NAME`] stand in the dentry itself
     dentry_inline_name,
-    /// Size of that, with the NUL
-    inline_name_size,
     /// `iattr.ia_valid`
     iattr_valid,
     /// `dentry.d_parent`

@@ -11,7 +11,7 @@ use crate::{
     counters::count,
     gate,
     kernel::{KernelPtr, offset},
-    maps::{ARMING, GATE, TRAPS},
+    maps::{ARMING, TRAPS},
 };
 
 const BPF_NOEXIST: u64 = 1;
@@ -58,10 +58,8 @@ fn enter(request: &mut ArmRequest, key: TrapKey, generation: u32, role: u32) {
     if holder == NO_TRAP {
         count(Counter::ArmFailed);
     }
-    if request.ask == 0
-        && let Some(gate) = GATE.get_ptr_mut(0)
-    {
-        gate::open(gate, key);
+    if request.ask == 0 {
+        gate::open(gate::value(), key);
     }
     // Two fixed places instead of an index: 5.10's verifier loses the bound of a computed one.
     if index == 0 {

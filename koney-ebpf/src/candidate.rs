@@ -10,7 +10,7 @@ use crate::{
     capture::cgroup,
     gate,
     kernel::{KernelPtr, offset, zeroed},
-    maps::{CANDIDATES, GATE, NAMES, NEGATIVES},
+    maps::{CANDIDATES, NAMES, NEGATIVES},
 };
 
 const BPF_ANY: u64 = 0;
@@ -64,9 +64,7 @@ pub(crate) fn arm(cgroup: u64, inode: u64, device: u32) -> bool {
     if CANDIDATES.insert(file, candidate, BPF_ANY).is_err() {
         return false;
     }
-    if let Some(gate) = GATE.get_ptr_mut(0) {
-        gate::open(gate, file);
-    }
+    gate::open(gate::value(), file);
     true
 }
 

@@ -8,11 +8,12 @@ use koney_common::{
 
 use crate::{
     capture::{Spot, Touch},
+    gate,
     kernel::{
         KernelPtr, file,
         object::{Object, Probed},
     },
-    maps::{GATE, TRAPS},
+    maps::TRAPS,
     overlay, report,
 };
 
@@ -28,7 +29,7 @@ pub(crate) fn is_of_interest<O: Object>(inode: O, mask: i32, verdict: i32) -> bo
     if (verdict != -EACCES && verdict != -EPERM) || mask & MAY_OPEN == 0 {
         return false;
     }
-    GATE.get_ptr_mut(0).is_some_and(|gate| file::is_in_gate(gate, inode))
+    file::is_in_gate(gate::value(), inode)
 }
 
 /// The open of an inode is denied; 1 where there is a record. Global for the same reason as [`report::koney_tell`].

@@ -1,15 +1,27 @@
 //! The first questions of every open: a byte each, no helper call.
 
+use core::arch::asm;
+
 use koney_common::{
     Gate, TrapKey,
-    identity::{GATE_SLOTS, INODE_SLOTS},
+    identity::{self, GATE_SLOTS, INODE_SLOTS},
     name::{NAME_SLOTS, THREAD_SLOTS, thread_slot},
+    relocation::GATE,
 };
 
-/// Something is armed whose inode number falls into the same slot as the key's.
+/// The map's only value, which the agent maps too. The map is none of the object's: the agent makes it before it completes the programs.
 #[inline(always)]
-pub(crate) fn inode(gate: *mut Gate, number: u64) -> bool {
-    let byte = inode_slot(gate, TrapKey::new(0, number));
+pub(crate) fn value() -> *mut Gate {
+    let gate;
+    // SAFETY: becomes the address of the value, which lives as long as the program (`BPF_PSEUDO_MAP_VALUE`).
+    unsafe { asm!("{gate} = {place} ll", gate = lateout(reg) gate, place = const GATE, options(pure, nomem, nostack)) };
+    gate
+}
+
+/// Something is armed whose inode number falls into the same slot as this one's, of which the lower half is enough.
+#[inline(always)]
+pub(crate) fn inode(gate: *mut Gate, number: u32) -> bool {
+    let byte = inode_slot(gate, identity::inode_slot(number));
     // SAFETY: in bounds (`inode_slot`).
     unsafe { *byte != 0 }
 }
@@ -50,6 +62,15 @@ pub(crate) fn arming(gate: *mut Gate) -> bool {
     // SAFETY: in bounds and aligned. Volatile: the agent writes it from user space.
     let requests = unsafe { core::ptr::read_volatile(requests) };
     requests != 0
+}
+
+/// Nobody is arming, and no thread has touched a trap on an overlay: one load for both.
+#[inline(always)]
+pub(crate) fn is_quiet(gate: *mut Gate) -> bool {
+    const { assert!(core::mem::offset_of!(Gate, arming) == 0 && core::mem::offset_of!(Gate, decided) == 4) };
+    // SAFETY: `gate` is the map's only value: eight bytes of it, aligned. Volatile: the agent and other processors write them.
+    let both = unsafe { core::ptr::read_volatile(gate.cast::<u64>()) };
+    both == 0
 }
 
 /// This set of programs is the one that tells.
@@ -101,18 +122,18 @@ pub(crate) fn open(gate: *mut Gate, key: TrapKey) {
     let byte = slot(gate, key);
     // SAFETY: in bounds (`slot`), and a byte store is atomic by itself.
     unsafe { *byte = 1 };
-    let byte = inode_slot(gate, key);
+    let byte = inode_slot(gate, key.inode_slot());
     // SAFETY: as above (`inode_slot`).
     unsafe { *byte = 1 };
 }
 
-/// The byte of the key's inode number.
+/// The byte of an inode number.
 #[inline(always)]
-fn inode_slot(gate: *mut Gate, key: TrapKey) -> *mut u8 {
+fn inode_slot(gate: *mut Gate, slot: usize) -> *mut u8 {
     // SAFETY: `gate` is the map's only value.
     let inodes = unsafe { &raw mut (*gate).inodes }.cast::<u8>();
     // SAFETY: masked to below the number of slots.
-    unsafe { inodes.add(key.inode_slot() & (INODE_SLOTS - 1)) }
+    unsafe { inodes.add(slot & (INODE_SLOTS - 1)) }
 }
 
 /// The key's byte.

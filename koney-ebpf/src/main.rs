@@ -30,6 +30,8 @@ mod crowd;
 #[cfg(target_arch = "bpf")]
 mod denied;
 #[cfg(target_arch = "bpf")]
+mod every;
+#[cfg(target_arch = "bpf")]
 mod gate;
 #[cfg(target_arch = "bpf")]
 mod hooks;

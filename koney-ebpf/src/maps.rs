@@ -1,11 +1,11 @@
 //! The maps, and the frozen read-only data that the agent fills in before the programs are loaded.
 
 use aya_ebpf::{
-    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    btf_maps::{HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use koney_common::{
-    ArmRequest, Gate, NameKey, Offsets, Record, Repeats, RepeatsKey, Slot, TrapEntry, TrapKey,
+    ArmRequest, NameKey, Offsets, Record, Repeats, RepeatsKey, Slot, TrapEntry, TrapKey,
     counter::COUNTERS as COUNTER_SLOTS,
     name::{self, Candidate, CrowdKey, Decided, NegativeKey, Window},
     offsets::{Config, Extent},
@@ -15,9 +15,6 @@ use koney_common::{
 
 /// `BPF_F_NO_PREALLOC`: memory follows the number of traps, not the bound.
 const NO_PREALLOC: usize = 1;
-
-/// `BPF_F_MMAPABLE`: the agent writes the gate directly.
-const MMAPABLE: usize = 1 << 10;
 
 /// Where this kernel keeps the fields; see `koney_common::offsets`.
 #[unsafe(no_mangle)]
@@ -40,10 +37,6 @@ pub(crate) static CONFIG: Config = Config {
 };
 
 const NO_EXTENT: Extent = Extent { start: 0, length: 0 };
-
-/// The first question of every open.
-#[btf_map]
-pub(crate) static GATE: Array<Gate, 1, MMAPABLE> = Array::new();
 
 /// The armed files.
 #[btf_map]

@@ -18,20 +18,20 @@ use crate::{
         object::{Object, Part, Probed, Room},
         offset,
     },
-    maps::{CANDIDATES, GATE, TRAPS},
+    maps::{CANDIDATES, TRAPS},
     overlay, report,
 };
 
 /// `FMODE_WRITE` and `FMODE_CREATED`, `include/linux/fs.h`.
-const FMODE_WRITE: u32 = 0x2;
+pub(crate) const FMODE_WRITE: u32 = 0x2;
 const FMODE_CREATED: u32 = 0x0010_0000;
 /// `__FMODE_EXEC` in `file.f_flags`, `include/linux/fs.h`; set by `do_open_execat`, `fs/exec.c`.
 const FMODE_EXEC: u32 = 0x20;
 
-/// Called for every open on the node: true where somebody has to look more closely.
+/// Called for every open on the node by a kprobe that can only probe: true where somebody has to look more closely.
 #[inline(always)]
 pub(crate) fn is_of_interest<O: Object>(file: O) -> bool {
-    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    let gate = gate::value();
     let Some(opened) = Opened::of(file) else { return false };
     file::is_in_gate(gate, opened.inode) || is_named(gate, opened) || gate::arming(gate) || is_awaited(gate, file)
 }
@@ -83,7 +83,7 @@ fn has_name_in_gate<O: Object>(gate: *mut Gate, dentry: O) -> bool {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn koney_opened(file: u64) -> u64 {
-    let Some(gate) = GATE.get_ptr_mut(0) else { return 0 };
+    let gate = gate::value();
     let file = KernelPtr(file);
     let Some(inode) = file.follow(offset!(file_inode)) else { return 0 };
     let Some(key) = file::key(Probed(inode)) else { return 0 };

@@ -11,7 +11,7 @@ use crate::{
     counters::add,
     gate,
     kernel::{KernelPtr, offset},
-    maps::{DECIDED_BY_THREAD, GATE, TRAPS},
+    maps::{DECIDED_BY_THREAD, TRAPS},
 };
 
 const BPF_ANY: u64 = 0;
@@ -61,10 +61,9 @@ fn note(trap: u32, copying: u32) -> bool {
     if DECIDED_BY_THREAD.insert(thread, decided, BPF_NOEXIST).is_err() {
         return DECIDED_BY_THREAD.insert(thread, decided, BPF_ANY).is_ok();
     }
-    if let Some(gate) = GATE.get_ptr_mut(0) {
-        gate::note_decided(gate);
-        add(gate::threads(gate, thread), 1);
-    }
+    let gate = gate::value();
+    gate::note_decided(gate);
+    add(gate::threads(gate, thread), 1);
     true
 }
 

@@ -17,7 +17,6 @@ use crate::{
     counters::count,
     crowd, gate,
     kernel::{KernelPtr, config, file, object::Probed, offset},
-    maps::GATE,
     slot, throttle,
 };
 
@@ -69,7 +68,7 @@ pub(crate) extern "C" fn koney_tell(inode: u64, mount: u64, dentry: u64, words: 
 /// A function of its own for its stack, which the record's does not lie upon.
 #[inline(never)]
 fn tells(task: u64) -> bool {
-    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    let gate = gate::value();
     if !gate::live(gate) {
         return false;
     }

@@ -17,7 +17,7 @@ use crate::{
         object::{Object, Part, Probed, Room},
         offset,
     },
-    maps::{CANDIDATES, GATE, TRAPS},
+    maps::{CANDIDATES, TRAPS},
     overlay, report,
 };
 
@@ -34,7 +34,7 @@ pub(crate) const PART_OF_AN_OPEN: u8 = u8::MAX;
 /// Called for every such change on the node: true where somebody has to look more closely at the entry.
 #[inline(always)]
 pub(crate) fn is_of_interest<O: Object>(dentry: O) -> bool {
-    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    let gate = gate::value();
     let mut room = Room::uninit();
     let entry = file::entry(dentry, &mut room);
     entry.follow(offset!(dentry_inode)).is_some_and(|inode| file::is_in_gate(gate, inode))
@@ -91,7 +91,7 @@ pub(crate) fn copied_up(dentry: KernelPtr) {
 /// A copy is of interest for a file that is, and for a thread that was copying one.
 #[inline(always)]
 pub(crate) fn is_copy_of_interest<O: Object>(dentry: O) -> bool {
-    let Some(gate) = GATE.get_ptr_mut(0) else { return false };
+    let gate = gate::value();
     overlay::pending(gate) || is_of_interest(dentry)
 }
 

@@ -62,7 +62,7 @@ macro_rules! record {
             "root directory" => &["task_fs", "fs_root", "path_dentry", "dentry_inode"];
             "mark of a kernel thread" => &["task_flags"];
             "files that nobody has armed yet (told by their name)" =>
-                &["dentry_name", "dentry_name_length", "dentry_inline_name", "inline_name_size", "path_dentry", "path_mount"];
+                &["dentry_name", "dentry_name_length", "dentry_inline_name", "path_dentry", "path_mount"];
             "changes of decoys" => &["dentry_inode", "iattr_valid"];
             "path of a changed decoy" => &["dentry_super_block", "vfsmount_super_block"];
             "opens that an overlay makes itself, told from others" => &["super_block_magic", "task_cred", "task_real_cred"];

@@ -22,6 +22,7 @@ use super::{
     names::Names,
     offsets,
     pins::{Former, Pins},
+    relocate::Places,
     repeats::RepeatsTable,
     ring::Ring,
     settings,
@@ -104,7 +105,8 @@ impl Detector {
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
         let pins = root.and_then(pins);
-        let mut programs = Programs::load(layout, settings::read(options.throttle, &btf, &layout), options, pins)?;
+        let (config, places) = (settings::read(options.throttle, &btf, &layout), Places::new(layout, &btf));
+        let mut programs = Programs::load(layout, config, &places, options, pins)?;
         drop(btf);
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());
@@ -286,9 +288,7 @@ fn pins(root: &Path) -> Option<Pins> {
 }
 
 fn gate(programs: &mut Programs) -> Result<(MapData, Gate), KernelError> {
-    let Map::Array(data) = programs.take_map("GATE")? else {
-        return Err(KernelError::Load("GATE is not an array".to_owned()));
-    };
+    let data = programs.take_gate()?;
     let gate = Gate::map(data.fd()).map_err(|source| KernelError::Map { what: "gate", source })?;
     Ok((data, gate))
 }

@@ -7,6 +7,7 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
+    maps::MapData,
     programs::{
         Program, ProgramError,
         links::{FdLink, PinnedLink},
@@ -23,12 +24,17 @@ use super::{
     object,
     pins::{self, Pins},
     pod::{Layout, Settings},
+    relocate::{self, Places},
 };
 use crate::causes::chain;
 
 /// The loaded object; its programs attach and detach, its maps stay.
 pub(super) struct Programs {
     ebpf: Ebpf,
+    /// The map that is not the object's, until it is taken.
+    gate: Option<MapData>,
+    /// The program of kprobes can load instead of probing.
+    can_cast: bool,
     /// The kernel's types, while programs are loaded: eight MiB.
     btf: Option<Btf>,
     attached: Vec<(Method, Hook)>,
@@ -43,9 +49,17 @@ pub(super) struct Programs {
 
 impl Programs {
     /// With `pins`, maps and links outlive the agent once they are kept.
-    pub(super) fn load(offsets: Offsets, config: Config, options: Options, pins: Option<Pins>) -> Result<Self, KernelError> {
+    pub(super) fn load(
+        offsets: Offsets,
+        config: Config,
+        places: &Places,
+        options: Options,
+        pins: Option<Pins>,
+    ) -> Result<Self, KernelError> {
         let bytes = object::embedded().ok_or(KernelError::NoObject)?;
         raise_memory_limit();
+        let gate = relocate::gate()?;
+        let bytes = places.fill(bytes, &gate)?;
         let btf = Btf::from_sys_fs().map_err(|error| KernelError::Load(chain(&error)))?;
         let (layout, settings) = (Layout(offsets), Settings(config));
         // 0 switches the log sites off: the verifier removes them. 5 is `Level::Trace`.
@@ -55,16 +69,31 @@ impl Programs {
             .override_global("OFFSETS", &layout, true)
             .override_global("CONFIG", &settings, true)
             .override_global(aya_log::LEVEL, &level, true)
-            .load(bytes)
+            .load(&bytes)
             .map_err(|error| KernelError::Load(chain(&error)))?;
         for (pins, name) in pins.iter().flat_map(|pins| pins::MAPS.map(|name| (pins, name))) {
-            let map = ebpf.map_mut(name).ok_or_else(|| KernelError::Load(format!("the object has no map {name}")))?;
-            map.pin(pins.map(name))
-                .map_err(|error| KernelError::Load(format!("map {name} cannot be pinned: {}", chain(&error))))?;
+            let pinned = match ebpf.map_mut(name) {
+                Some(map) => map.pin(pins.map(name)),
+                None if name == pins::GATE => gate.pin(pins.map(name)),
+                None => return Err(KernelError::Load(format!("the object has no map {name}"))),
+            };
+            pinned.map_err(|error| KernelError::Load(format!("map {name} cannot be pinned: {}", chain(&error))))?;
         }
         let unpinnable = if Environment::read().older_than(5, 15) { |method| method == Method::Kprobe } else { |_method| false };
         let btf = Some(btf);
-        Ok(Self { ebpf, btf, attached: Vec::new(), changes: options.changes, denied: false, pins, links: Vec::new(), unpinnable })
+        let (attached, links, changes) = (Vec::new(), Vec::new(), options.changes);
+        Ok(Self {
+            ebpf,
+            gate: Some(gate),
+            btf,
+            can_cast: places.can_cast(),
+            attached,
+            changes,
+            denied: false,
+            pins,
+            links,
+            unpinnable,
+        })
     }
 
     /// The pinned set, where there is one.
@@ -102,6 +131,11 @@ impl Programs {
         M::try_from(map).map_err(|error| KernelError::Load(format!("map {name}: {error}")))
     }
 
+    /// The map of the gate; must outlive the programs, a later attaching included.
+    pub(super) fn take_gate(&mut self) -> Result<MapData, KernelError> {
+        self.gate.take().ok_or_else(|| KernelError::Load("the gate was taken before".to_owned()))
+    }
+
     pub(super) fn take_map(&mut self, name: &'static str) -> Result<aya::maps::Map, KernelError> {
         self.ebpf.take_map(name).ok_or_else(|| KernelError::Load(format!("the object has no map {name}")))
     }
@@ -114,7 +148,13 @@ impl Programs {
     /// cost nothing else.
     pub(super) fn attach(&mut self, method: Method) -> Result<Vec<HookFailure>, String> {
         self.detach();
-        self.attach_one(method, Hook::FileOpen)?;
+        if let Err(reason) = self.attach_one(method, Hook::FileOpen) {
+            if method != Method::Kprobe || !std::mem::take(&mut self.can_cast) {
+                return Err(reason);
+            }
+            tracing::debug!(reason, "this kernel casts no addresses to types: they are probed");
+            self.attach_one(method, Hook::FileOpen)?;
+        }
         self.attached.push((method, Hook::FileOpen));
         let mut failures = Vec::new();
         let changes: &[Hook] = if self.changes { &Hook::CHANGES } else { &[] };
@@ -153,10 +193,16 @@ impl Programs {
         Ok(())
     }
 
+    /// The name of the program.
+    fn program(&self, method: Method, hook: Hook) -> String {
+        let by_reads = method == Method::Kprobe && hook == Hook::FileOpen && !self.can_cast;
+        hook.program(method) + if by_reads { "_by_reads" } else { "" }
+    }
+
     fn attach_one(&mut self, method: Method, hook: Hook) -> Result<(), String> {
+        let name = self.program(method, hook);
         let Self { ebpf, btf, pins, links, unpinnable, .. } = self;
         let pin = pins.as_ref().filter(|_| !unpinnable(method)).map(|pins| pins.link(hook.name()));
-        let name = hook.program(method);
         let program = ebpf.program_mut(&name).ok_or_else(|| format!("the object has no program {name}"))?;
         let btf = match btf {
             Some(btf) => btf,
@@ -182,7 +228,8 @@ impl Programs {
                 tracing::debug!(%error, "the pinned link was gone already");
             }
         }
-        let unloaded = match self.ebpf.program_mut(&hook.program(method)) {
+        let name = self.program(method, hook);
+        let unloaded = match self.ebpf.program_mut(&name) {
             Some(Program::Lsm(lsm)) => lsm.unload(),
             Some(Program::FEntry(fentry)) => fentry.unload(),
             Some(Program::KProbe(kprobe)) => kprobe.unload(),
@@ -196,7 +243,7 @@ impl Programs {
 
     /// The attached programs.
     pub(super) fn program_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let programs = self.attached.iter().filter_map(|(method, hook)| self.ebpf.program(&hook.program(*method)));
+        let programs = self.attached.iter().filter_map(|(method, hook)| self.ebpf.program(&self.program(*method, *hook)));
         programs.filter_map(|program| Some(program.fd().ok()?.as_fd()))
     }
 }

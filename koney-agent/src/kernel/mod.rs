@@ -27,6 +27,7 @@ mod offsets;
 mod open;
 pub mod pins;
 mod pod;
+mod relocate;
 mod repeats;
 mod ring;
 mod root;

@@ -1,6 +1,6 @@
 //! The offsets of this kernel, field by field: one that is absent disables that field and is named once.
 
-use koney_common::{Offsets, offsets::ABSENT, record::COMM_LEN};
+use koney_common::{Offsets, name::INLINE_NAME, offsets::ABSENT, record::COMM_LEN};
 use tracing::warn;
 
 use super::{
@@ -100,7 +100,9 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
     let names: [&[&str]; 2] = [&["d_shortname", "string"], &["d_iname"]];
     let inline = names.into_iter().find(|path| btf.length_of("dentry", path).is_ok()).unwrap_or(&["d_iname"]);
     offsets.dentry_inline_name = keep(btf.member("dentry", inline, Array), &mut problems);
-    offsets.inline_name_size = keep(btf.length_of("dentry", inline), &mut problems);
+    if u32::from(keep(btf.length_of("dentry", inline), &mut problems)) < INLINE_NAME {
+        offsets.dentry_inline_name = ABSENT;
+    }
     (offsets, problems)
 }
 

@@ -5,7 +5,7 @@ use aya_ebpf::{EbpfContext as _, macros::fentry, programs::FEntryContext};
 use koney_common::record::operation;
 
 use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed, rename_from, rename_to};
-use crate::kernel::{argument_word, config, object::Typed};
+use crate::kernel::{argument_word, config, object::Typed, relocated};
 
 impl Arguments for FEntryContext {
     type Object = Typed;
@@ -24,7 +24,7 @@ impl Arguments for FEntryContext {
 /// `int security_file_open(struct file *file)`.
 #[fentry(function = "security_file_open")]
 pub(crate) fn fentry_file_open(ctx: FEntryContext) -> i32 {
-    file_open(&ctx);
+    file_open!(FEntryContext, |ctx: &FEntryContext| relocated::Typed::first_argument(ctx.as_ptr()))(&ctx);
     0
 }
 

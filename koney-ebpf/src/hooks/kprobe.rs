@@ -5,7 +5,10 @@ use aya_ebpf::{macros::kprobe, programs::ProbeContext};
 use koney_common::record::operation;
 
 use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed, rename_from, rename_to};
-use crate::kernel::{KernelPtr, config, object::Probed};
+use crate::{
+    kernel::{KernelPtr, config, object::Probed, relocated},
+    open,
+};
 
 impl Arguments for ProbeContext {
     type Object = Probed;
@@ -21,9 +24,19 @@ impl Arguments for ProbeContext {
     }
 }
 
+/// Where the kernel casts an address to a type, since 6.2: by loads.
 #[kprobe]
 pub(crate) fn kprobe_file_open(ctx: ProbeContext) -> u32 {
-    file_open(&ctx);
+    file_open!(ProbeContext, |ctx: &ProbeContext| relocated::Typed::cast(ctx.word(0)))(&ctx);
+    0
+}
+
+/// Before: by probe reads.
+#[kprobe]
+pub(crate) fn kprobe_file_open_by_reads(ctx: ProbeContext) -> u32 {
+    if ctx.object(0).is_some_and(open::is_of_interest) && open::koney_opened(ctx.word(0)) != 0 {
+        aya_log_ebpf::debug!(&ctx, "an open was recorded");
+    }
     0
 }
 

@@ -5,7 +5,7 @@ use aya_ebpf::{EbpfContext as _, macros::lsm, programs::LsmContext};
 use koney_common::record::operation;
 
 use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed};
-use crate::kernel::{argument_word, config, object::Typed};
+use crate::kernel::{argument_word, config, object::Typed, relocated};
 
 impl Arguments for LsmContext {
     type Object = Typed;
@@ -24,7 +24,7 @@ impl Arguments for LsmContext {
 /// `int file_open(struct file *file)`.
 #[lsm(hook = "file_open")]
 pub(crate) fn lsm_file_open(ctx: LsmContext) -> i32 {
-    file_open(&ctx);
+    file_open!(LsmContext, |ctx: &LsmContext| relocated::Typed::first_argument(ctx.as_ptr()))(&ctx);
     0
 }
 

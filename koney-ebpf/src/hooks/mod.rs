@@ -13,8 +13,9 @@ use aya_ebpf::EbpfContext;
 use koney_common::record::operation;
 
 use crate::{
+    every,
     kernel::{KernelPtr, object::Object},
-    open, tamper,
+    tamper,
 };
 
 /// The arguments of a hook, each in two forms: as what the fast check can load from, and as a number, which is all that may be
@@ -27,12 +28,32 @@ trait Arguments: EbpfContext {
     fn word(&self, index: usize) -> u64;
 }
 
+/// Looks more closely at an open.
 #[inline(always)]
-fn file_open<A: Arguments>(arguments: &A) {
-    if arguments.object(0).is_some_and(open::is_of_interest) && open::koney_opened(arguments.word(0)) != 0 {
+fn file_opened<A: Arguments>(arguments: &A, reason: u64) {
+    if every::look(arguments.word(0), reason) != 0 {
         aya_log_ebpf::debug!(arguments, "an open was recorded");
     }
 }
+
+/// Makes the program of an open, whose context is given; a macro, because what is called for the few opens of interest must be a function of its
+/// own for each kind of context.
+macro_rules! file_open {
+    ($context:ident, $object:expr) => {{
+        #[inline(never)]
+        fn opened(context: *mut core::ffi::c_void, reason: u64) -> u64 {
+            $crate::hooks::file_opened(&$context::new(context), reason);
+            0
+        }
+        |context: &$context| {
+            if let Some(reason) = $crate::every::of_interest($object(context), || $object(context)) {
+                opened(aya_ebpf::EbpfContext::as_ptr(context), reason as u64);
+            }
+        }
+    }};
+}
+
+use file_open;
 
 /// The file of the entry that is argument `index` is changed.
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use koney_common::{
     Gate, TrapKey,
-    name::name_slot,
+    name::{INLINE_NAME, name_slot},
     offsets::{DENTRY_WORDS, FILE_WORDS, INODE_WORDS},
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn is_in_gate<O: Object>(gate: *mut Gate, inode: O) -> bool {
     let mut room = Room::<INODE_WORDS>::uninit();
     let inode = inode.part(config!(inode), &mut room);
     let Some(number) = inode.value::<u64>(offset!(inode_number)) else { return false };
-    if !gate::inode(gate, number) {
+    if !gate::inode(gate, number as u32) {
         return false;
     }
     let Some(super_block) = inode.pointer(offset!(inode_super_block)) else { return false };
@@ -56,12 +56,7 @@ pub(crate) fn entry<O: Object>(dentry: O, room: &mut Room<DENTRY_WORDS>) -> O::P
 #[inline(always)]
 pub(crate) fn slot_of_name<P: Part>(entry: &P) -> Option<usize> {
     let length: u32 = entry.value(offset!(dentry_name_length))?;
-    let first: u64 = if length < u32::from(offset!(inline_name_size)) {
-        entry.value(offset!(dentry_inline_name))?
-    } else {
-        // Not in the dentry.
-        entry.pointer(offset!(dentry_name))?.address().read(0)?
-    };
+    let first: u64 = if length < INLINE_NAME { entry.value(offset!(dentry_inline_name))? } else { 0 };
     Some(name_slot(length, first))
 }
 

@@ -1,6 +1,6 @@
 //! Which argument of a kernel function is the one that is wanted: signatures change from release to release.
 
-use super::raw::{Btf, KIND_FUNC, KIND_FUNC_PROTO, KIND_PTR, KIND_STRUCT};
+use super::raw::{Btf, KIND_FUNC, KIND_FUNC_PROTO, KIND_PTR, KIND_STRUCT, Type};
 
 impl Btf {
     /// The index of the first argument of `function` that is a pointer to `structure`; `None` where the kernel has no such function or
@@ -13,6 +13,24 @@ impl Btf {
             let id = self.word(signature, *index as usize * 2 + 1);
             id.is_some_and(|id| self.is_pointer_to(id, structure))
         })
+    }
+
+    /// The number of a function of the kernel.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<u32> {
+        self.number(|found| found.kind == KIND_FUNC && self.string(found.name) == name.as_bytes())
+    }
+
+    /// The number of a structure.
+    #[must_use]
+    pub fn structure(&self, name: &str) -> Option<u32> {
+        self.number(|found| found.kind == KIND_STRUCT && self.string(found.name) == name.as_bytes())
+    }
+
+    fn number(&self, is_wanted: impl Fn(&Type) -> bool) -> Option<u32> {
+        let before = self.all().position(|found| is_wanted(&found))?;
+        // The first type has the number 1.
+        u32::try_from(before).ok()?.checked_add(1)
     }
 
     fn is_pointer_to(&self, id: u32, structure: &str) -> bool {
@@ -42,5 +60,16 @@ mod tests {
         assert_eq!(btf.argument("new", "dentry"), Some(1));
         assert_eq!(btf.argument("none", "dentry"), None);
         assert_eq!(btf.argument("absent", "dentry"), None);
+    }
+
+    #[test]
+    fn functions_and_structures_have_numbers() {
+        let mut builder = Builder::default();
+        let file = builder.structure("file", 8, &[]);
+        let pointer = builder.pointer(file);
+        let function = builder.function("cast", &[pointer]);
+        let btf = Btf::parse(&builder.build()).expect("well-formed");
+        assert_eq!((btf.structure("file"), btf.function("cast")), (Some(file), Some(function)));
+        assert_eq!((btf.structure("cast"), btf.function("file")), (None, None));
     }
 }

@@ -37,8 +37,10 @@ const DRAFT: &str = "new-";
 /// Times that another agent may take it away meanwhile.
 const ATTEMPTS: u32 = 10;
 
+/// The map that is not the object's.
+pub(super) const GATE: &str = "GATE";
 /// The maps that hold what was seen.
-pub(super) const MAPS: [&str; 7] = ["GATE", "RECORDS", "CANDIDATE_RECORDS", "SLOTS", "REPEATS", "CROWDS", "COUNTERS"];
+pub(super) const MAPS: [&str; 7] = [GATE, "RECORDS", "CANDIDATE_RECORDS", "SLOTS", "REPEATS", "CROWDS", "COUNTERS"];
 
 /// Nothing outlives the agent. Not fatal: accesses while no agent runs go unseen. The operator acts.
 #[derive(Debug, Error)]
