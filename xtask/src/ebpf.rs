@@ -7,6 +7,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use object::{
+    build::elf::{Builder, SectionData},
+    elf::SHT_STRTAB,
+};
 
 use crate::{
     arch::Arch,
@@ -35,6 +39,7 @@ pub(crate) fn build(arch: Arch) -> Result<PathBuf> {
     let built = build_folder(arch).join(TARGET).join("release/koney-ebpf");
     let bytes = fs::read(&built).with_context(|| format!("cargo did not leave {}", built.display()))?;
     check(&bytes).with_context(|| format!("{} is not an object of kernel programs", built.display()))?;
+    let bytes = strip(&bytes).with_context(|| format!("cannot take what is for debuggers out of {}", built.display()))?;
     let object = workspace::target().join("ebpf").join(arch.rust()).join("koney-ebpf.o");
     // The agent is rebuilt whenever this file changes.
     if fs::read(&object).ok().as_ref() != Some(&bytes) {
@@ -86,6 +91,24 @@ fn check(bytes: &[u8]) -> Result<()> {
         bail!("its machine is not BPF");
     }
     Ok(())
+}
+
+/// Without what only a debugger reads, five parts of six: the programs' types (`.BTF`) are made of it, and then it is of no use.
+fn strip(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut elf = Builder::read64(bytes)?;
+    for section in &mut elf.sections {
+        section.delete = [b".debug_".as_slice(), b".rel.debug_"].iter().any(|start| section.name.starts_with(start));
+    }
+    elf.delete_orphans();
+    // LLVM keeps the names of sections among those of symbols.
+    let names = elf.sections.add();
+    names.name = b".shstrtab".as_slice().into();
+    names.sh_type = SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = SectionData::SectionString;
+    let mut stripped = Vec::new();
+    elf.write(&mut stripped)?;
+    Ok(stripped)
 }
 
 #[cfg(test)]
