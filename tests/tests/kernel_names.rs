@@ -10,6 +10,7 @@ by_each_method!(
     a_file_made_at_once_is_told_with_every_touch,
     a_bind_mount_shows_its_own_name,
     other_names_are_not_told,
+    a_name_of_few_bytes_counts_whole,
     a_long_name_is_known_by_its_beginning_and_length,
 );
 
@@ -81,6 +82,19 @@ async fn other_names_are_not_told(sight: &mut Sight) {
         fs::remove_file(stage.path().join(name)).expect("remove");
     }
     assert_eq!(told(sight), []);
+}
+
+async fn a_name_of_few_bytes_counts_whole(sight: &mut Sight) {
+    let stage = stage();
+    sight.name(&["key", "k"]);
+    for name in ["kez", "keys", "ke", "l"] {
+        fs::write(stage.path().join(name), "").expect("create");
+    }
+    assert_eq!(told(sight), []);
+    for name in ["key", "k"] {
+        fs::write(stage.path().join(name), "").expect("create");
+        assert_eq!(told(sight), [(Operation::Create, Check::Name)], "{name}");
+    }
 }
 
 async fn a_long_name_is_known_by_its_beginning_and_length(sight: &mut Sight) {
