@@ -25,6 +25,7 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
         ui::line("README.md is made anew");
     }
     definitions(&[])?;
+    reference(&[])?;
     for made in [copies, manifests] {
         for (path, text) in made()? {
             workspace::write_atomically(&path, text.as_bytes())?;
@@ -41,6 +42,7 @@ pub(crate) fn check() -> Result<()> {
         bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
     }
     definitions(&["--check"])?;
+    reference(&["--check"])?;
     for (path, text) in copies()?.into_iter().chain(manifests()?) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
@@ -70,6 +72,14 @@ fn definitions(options: &[&str]) -> Result<()> {
     let mut cargo = workspace::cargo();
     cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", "koney-crds", "--"]).args(options);
     cargo.arg(workspace::root().join("deploy/crds"));
+    process::run(&mut cargo)
+}
+
+/// Completions, man pages and tables of fields and flags, likewise.
+fn reference(options: &[&str]) -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", "koney-reference", "--"]).args(options);
+    cargo.arg(workspace::root());
     process::run(&mut cargo)
 }
 
