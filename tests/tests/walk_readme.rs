@@ -1,5 +1,5 @@
 //! A newcomer's walk from a clone to a seen alert, and on to a sink: the commands of README.md and docs/getting-started.md, as they
-//! stand, in a fresh clone. It needs root, git and fanotify or eBPF.
+//! stand, in a fresh clone, and those of the pages that are read after them. It needs root, git and fanotify or eBPF.
 
 use std::{
     env, fs,
@@ -14,7 +14,8 @@ use koney_tests::{
     walk::{self, Block, Cluster, How},
 };
 
-const DOCUMENTS: [&str; 3] = ["README.md", "docs/getting-started.md", "docs/upgrade-and-uninstall.md"];
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "docs/getting-started.md", "docs/command-line.md", "docs/upgrade-and-uninstall.md", "docs/supply-chain.md"];
 
 /// What the text says, and what is typed instead: the repository is this one, and no test waits for a release build.
 const INSTEAD: [(&str, &str); 3] = [

@@ -4,6 +4,7 @@
 
 mod layer;
 mod oci;
+mod reproduce;
 mod sbom;
 
 use std::{fs, path::PathBuf};
@@ -37,6 +38,9 @@ pub(crate) fn command(args: &ImageArgs) -> Result<u8> {
         ui::line(&format!("{}, its bill of materials", beside.display()));
     }
     ui::line(&format!("{}, {} bytes, sha256:{}", file.display(), bytes.len(), oci::digest(&bytes)));
+    if args.check_reproducible {
+        return reproduce::check(&name, &archs, &bytes);
+    }
     Ok(0)
 }
 
