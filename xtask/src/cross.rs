@@ -28,7 +28,9 @@ pub(crate) fn distributed(arch: Arch, words: &[&str]) -> Result<Command> {
         None => env::home_dir().context("no home folder: set HOME or CARGO_HOME")?.join(".cargo"),
     };
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-    let flags = format!("{} {}", remap(&workspace::root(), "/koney"), remap(&cargo_home, "/cargo"));
+    // Of those that match a path, the last counts: the target folder may lie in the checkout.
+    let flags = [(workspace::root(), "/koney"), (cargo_home, "/cargo"), (workspace::target(), "/target")];
+    let flags = flags.map(|(from, to)| remap(&from, to)).join(" ");
     let mut cargo = flagged(arch, words, &flags)?;
     if arch.is_here() {
         // Given with a target, flags are for the program and not for what builds it.
