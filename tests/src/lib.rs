@@ -19,3 +19,4 @@ pub mod receivers;
 pub mod resident;
 pub mod schema;
 pub mod stage;
+pub mod walk;

@@ -197,6 +197,9 @@ pub(crate) struct ImageArgs {
     /// Where the archive goes [default: image/koney-agent.tar in cargo's target folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Build it a second time, all anew from a clone in another folder; exit 1 if that is another image
+    #[arg(long)]
+    pub(crate) check_reproducible: bool,
 }
 
 #[derive(Debug, Args)]

@@ -69,7 +69,10 @@ pub(crate) fn cargo(arch: Arch, toolchain: &Toolchain, program: &Path) -> Comman
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "none");
+        .env("CARGO_PROFILE_RELEASE_STRIP", "none")
+        // Line information names the sources: not where they lie on this machine, so that each machine makes the same object.
+        .env("CARGO_UNSTABLE_TRIM_PATHS", "true")
+        .env("CARGO_PROFILE_RELEASE_TRIM_PATHS", "all");
     if toolchain.bootstrap {
         command.env("RUSTC_BOOTSTRAP", "1");
     }

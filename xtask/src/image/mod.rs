@@ -4,6 +4,8 @@
 
 mod layer;
 mod oci;
+mod reproduce;
+mod sbom;
 
 use std::{fs, path::PathBuf};
 
@@ -30,7 +32,15 @@ pub(crate) fn command(args: &ImageArgs) -> Result<u8> {
     let bytes = archive(&name, &archs)?;
     let file = args.output.clone().unwrap_or_else(|| workspace::target().join("image/koney-agent.tar"));
     workspace::write_atomically(&file, &bytes)?;
+    for arch in &archs {
+        let beside = file.with_extension(format!("{}.cdx.json", arch.debian()));
+        workspace::write_atomically(&beside, sbom::document(*arch)?.as_bytes())?;
+        ui::line(&format!("{}, its bill of materials", beside.display()));
+    }
     ui::line(&format!("{}, {} bytes, sha256:{}", file.display(), bytes.len(), oci::digest(&bytes)));
+    if args.check_reproducible {
+        return reproduce::check(&name, &archs, &bytes);
+    }
     Ok(0)
 }
 
@@ -52,11 +62,7 @@ pub(crate) fn agent(arch: Arch) -> Result<PathBuf> {
         setup::ensure(&Needs::test(arch, &[]))?;
     }
     ui::step(&format!("build the agent for {}", arch.debian()));
-    let mut cargo = cross::cargo(arch, &["build", "--release", "--package", "koney-agent"])?;
-    if arch.is_here() {
-        // Given with a target, flags are for the program and not for what builds it.
-        cargo.args(["--target", &arch.triple()]).env("RUSTFLAGS", "-C target-feature=+crt-static");
-    }
+    let mut cargo = cross::distributed(arch, &["build", "--release", "--locked", "--package", "koney-agent"])?;
     process::run(&mut cargo)?;
     Ok(workspace::target().join(arch.triple()).join("release/koney-agent"))
 }
@@ -68,6 +74,8 @@ fn layer(arch: Arch) -> Result<Vec<u8>> {
     layer.folders(&["etc/ssl/certs", "proc", "sys", "dev", "tmp", "var/lib/koney"])?;
     layer.file("etc/ssl/certs/ca-certificates.crt", 0o644, &read(CERTIFICATES.as_ref())?)?;
     layer.file("etc/nsswitch.conf", 0o644, b"hosts: files dns\n")?;
+    layer.folders(&["usr/share/koney"])?;
+    layer.file("usr/share/koney/sbom.cdx.json", 0o644, sbom::document(arch)?.as_bytes())?;
     layer.file("koney-agent", 0o755, &read(&agent)?)?;
     layer.finish()
 }

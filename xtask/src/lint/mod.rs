@@ -1,6 +1,8 @@
 //! `cargo xtask lint`: what a reviewer should not have to say.
 
+mod dependencies;
 mod sources;
+mod workflows;
 
 use std::process::Command;
 
@@ -24,7 +26,7 @@ enum Outcome {
 /// A check's name, and the check.
 type Check = (&'static str, fn() -> Result<Outcome>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 12] = [
     ("format", format),
     ("clippy", || cargo(&["clippy", "--all-targets", "--", "-D", "warnings"])),
     ("clippy of the kernel programs", kernel_programs),
@@ -33,6 +35,9 @@ const CHECKS: [Check; 9] = [
     ("unsafe code only where it belongs", || sources::unsafe_code().map(|()| Outcome::Passed)),
     ("documents are as they are made", || generate::check().map(|()| Outcome::Passed)),
     ("manifests are valid for Kubernetes", || chart::validate().map(|()| Outcome::Passed)),
+    ("licences, crates and sources of the dependencies", dependencies::allowed),
+    ("known faults of the dependencies", dependencies::advisories),
+    ("workflows of the forge", workflows::check),
     ("every crate inherits the workspace's lints", || sources::inherited_lints().map(|()| Outcome::Passed)),
 ];
 

@@ -9,11 +9,11 @@ mod facts;
 mod guests;
 mod judge;
 mod matrix;
-mod readme;
 mod record;
 mod report;
 mod row;
 mod run;
+mod tables;
 mod transcript;
 
 pub(crate) use report::folder as report_folder;
@@ -22,9 +22,14 @@ use anyhow::Result;
 
 use crate::cli::{Suite, VmArgs};
 
-/// The README's table of the rows that were recorded; nothing if none were.
+/// The table of the scenarios that were recorded; nothing if none were.
 pub(crate) fn table() -> Result<String> {
-    Ok(readme::table(&record::read()?))
+    Ok(tables::scenarios(&record::read()?))
+}
+
+/// The table of the kernels they ran in.
+pub(crate) fn kernels() -> Result<String> {
+    Ok(tables::kernels(&record::read()?))
 }
 
 /// `cargo xtask vm --suite SUITE`.

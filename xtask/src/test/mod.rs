@@ -42,9 +42,12 @@ const RECEIVERS: [(&str, &str); 3] = [
     ("prometheus-alertmanager", "/usr/bin/prometheus-alertmanager"),
 ];
 
+/// Shells whose completions are tried, and what judges the man pages.
+const SHELLS: [(&str, &str); 3] = [("zsh", "zsh"), ("fish", "fish"), ("mandoc", "mandoc")];
+
 /// What the tests that need no kernel of their own take besides a compiler.
 pub(crate) fn receivers() -> Vec<Package> {
-    RECEIVERS.map(|(name, file)| Package(name.to_owned(), file.to_owned())).to_vec()
+    RECEIVERS.iter().chain(&SHELLS).map(|(name, file)| Package((*name).to_owned(), (*file).to_owned())).collect()
 }
 
 /// `cargo xtask test`.

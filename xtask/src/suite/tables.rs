@@ -1,4 +1,5 @@
-//! The README's table: every scenario against the attach methods, the kernels in one cell. Pure.
+//! What the documents show of the recorded rows: every scenario against the attach methods, the kernels in one cell, and every kernel
+//! with its counts. Pure.
 
 use std::fmt::Write as _;
 
@@ -8,8 +9,8 @@ use super::{
 };
 use crate::cli::Attach;
 
-/// The table of recorded rows; nothing if there are none.
-pub(crate) fn table(rows: &[Row]) -> String {
+/// The table of the scenarios; nothing if there are no rows.
+pub(crate) fn scenarios(rows: &[Row]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -34,6 +35,53 @@ pub(crate) fn table(rows: &[Row]) -> String {
     }
     let notes = notes.lines();
     if notes.is_empty() { text } else { text + "\n" + &notes }
+}
+
+/// The table of the kernels: how many rows of each attach method are what; nothing if there are no rows.
+pub(crate) fn kernels(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut rows: Vec<&Row> = rows.iter().collect();
+    rows.sort_by(|a, b| a.order(b));
+    let mut text = "| kernel | preemption |".to_owned();
+    for attach in Attach::ALL {
+        write!(text, " {} |", attach.name()).ok();
+    }
+    writeln!(text, "\n|---|---|{}", "---|".repeat(Attach::ALL.len())).ok();
+    let mut told = Vec::new();
+    for row in &rows {
+        let guest = (row.kernel.as_str(), row.arch.as_str(), row.preempt.as_str());
+        if told.contains(&guest) {
+            continue;
+        }
+        told.push(guest);
+        write!(text, "| {} {} | `{}` |", guest.0, guest.1, guest.2).ok();
+        for attach in Attach::ALL {
+            let here = rows.iter().filter(|other| {
+                (other.kernel.as_str(), other.arch.as_str(), other.preempt.as_str()) == guest && other.attach == attach.name()
+            });
+            write!(text, " {} |", counts(here.map(|row| row.mark()))).ok();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// How many marks of each kind, those that are right first.
+fn counts(marks: impl Iterator<Item = Mark>) -> String {
+    let mut counts = [("✓", 0), ("~", 0), ("–", 0), ("✗", 0)];
+    for mark in marks {
+        let at = match mark {
+            Mark::Holds => 0,
+            Mark::Misses => 1,
+            Mark::Skipped(_) => 2,
+            Mark::Failed(_) => 3,
+        };
+        counts[at].1 += 1;
+    }
+    let counts = counts.iter().filter(|(_, count)| *count > 0).map(|(mark, count)| format!("{count} {mark}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// The kernels, each once, with what tells two guests of one kernel apart.
@@ -101,14 +149,14 @@ mod tests {
     use crate::suite::row::tests::row;
 
     fn line(rows: &[Row], id: &str) -> String {
-        let table = table(rows);
+        let table = scenarios(rows);
         let start = format!("| {id} |");
         table.lines().find(|line| line.starts_with(&start)).expect("a line").to_owned()
     }
 
     #[test]
     fn without_rows_there_is_no_table() {
-        assert_eq!(table(&[]), "");
+        assert_eq!(scenarios(&[]) + &kernels(&[]), "");
     }
 
     #[test]
@@ -116,7 +164,7 @@ mod tests {
         let rows =
             [row("E1", "5.10.260", Attach::Lsm), row("E1", "6.12.117", Attach::Lsm), row("E1", "6.12.117", Attach::Kprobe)];
         assert_eq!(line(&rows, "E1"), "| E1 | title of E1 | 1 | ✓ | ✓ |");
-        let text = table(&rows);
+        let text = scenarios(&rows);
         assert!(text.starts_with("Run on 5.10.260 amd64 (`voluntary`), 6.12.117 amd64 (`voluntary`).  \n"), "{text}");
         assert!(text.contains("| | scenario | alerts | lsm | kprobe |"), "{text}");
     }
@@ -127,6 +175,17 @@ mod tests {
         let full = Row { preempt: "full".to_owned(), alerts: 0, missed: 1, ..row("E1", "6.12.117", Attach::Lsm) };
         let rows = [old, row("E1", "6.1.170", Attach::Lsm), row("E1", "6.12.117", Attach::Lsm), full];
         assert_eq!(line(&rows, "E1"), "| E1 | title of E1 | 1 | ✓; 5.10 –¹; 6.12 full ~ |");
-        assert!(table(&rows).ends_with("\n\n¹ too old  \n"));
+        assert!(scenarios(&rows).ends_with("\n\n¹ too old  \n"));
+    }
+
+    #[test]
+    fn a_kernel_is_one_line_with_its_counts() {
+        let skipped = Row { skipped: Some("too old".to_owned()), ..row("E2", "5.10.260", Attach::Lsm) };
+        let rows = [row("E1", "6.12.117", Attach::Kprobe), row("E1", "5.10.260", Attach::Lsm), skipped];
+        assert_eq!(
+            kernels(&rows),
+            "| kernel | preemption | lsm | fentry | kprobe | fanotify |\n|---|---|---|---|---|---|\n\
+             | 5.10.260 amd64 | `voluntary` | 1 ✓, 1 – |  |  |  |\n| 6.12.117 amd64 | `voluntary` |  |  | 1 ✓ |  |\n"
+        );
     }
 }
