@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
@@ -42,19 +42,19 @@ pub struct End {
 /// Lines as they come, and who reads them.
 struct Lines(Arc<Mutex<Vec<String>>>, JoinHandle<()>);
 
-/// The agent to test: `KONEY_AGENT`, or the one that cargo has put next to this test's folder.
+/// The agent to test: `KONEY_AGENT`, or the one that cargo has put next to this program, or above it where that is a test.
 pub fn program() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("KONEY_AGENT") {
         return Ok(named.into());
     }
-    let test = std::env::current_exe().context("the path of this test")?;
-    let built = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?.join("koney-agent");
-    ensure!(
-        built.is_file(),
-        "there is no agent at {}; build it with `cargo build -p koney-agent`, or set KONEY_AGENT to one",
-        built.display()
-    );
-    Ok(built)
+    let own = std::env::current_exe().context("the path of this program")?;
+    let near = own.ancestors().skip(1).take(2).map(|folder| folder.join("koney-agent")).find(|file| file.is_file());
+    near.with_context(|| {
+        format!(
+            "there is no agent beside {}; build it with `cargo build -p koney-agent`, or set KONEY_AGENT to one",
+            own.display()
+        )
+    })
 }
 
 impl Agent {
