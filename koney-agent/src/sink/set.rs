@@ -14,7 +14,7 @@ use super::health::Counters;
 use super::store::{Bounds, Place, sweep};
 use super::task::{Heartbeat, Orders, Task, supervise};
 use super::{
-    Action, Answer, Filter, Form, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport,
+    Action, Answer, Filter, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport, Trial,
 };
 use crate::alert::Alert;
 
@@ -63,6 +63,17 @@ pub struct Leftover {
     pub alerts: usize,
     /// They are on disk, for the next start.
     pub kept: bool,
+}
+
+/// What became of an alert that a sink was tried with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedOut {
+    /// What it means.
+    pub action: Action,
+    /// What the endpoint said, where it says anything.
+    pub said: Option<String>,
+    /// From the attempt's beginning to the end of the answer.
+    pub took: Duration,
 }
 
 struct Sink {
@@ -188,7 +199,7 @@ impl SinkSet {
     }
 
     /// Sends one alert by a sink's own way, past its queue; gives what the endpoint made of it, or why nothing can be sent.
-    pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<Action, String> {
+    pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<TriedOut, String> {
         let (transport, body) = {
             let sinks = self.lock();
             let sink = sinks.get(id).ok_or_else(|| format!("sink {id} is gone"))?;
@@ -198,10 +209,13 @@ impl SinkSet {
             (transport, sink.render.render(alert))
         };
         let letter = Letter { id: alert.id.clone(), time: alert.time, body };
-        Ok(match transport.attempt(std::slice::from_ref(&letter), Form::Full).await {
+        let began = tokio::time::Instant::now();
+        let Trial { answer, said } = transport.trial(&letter).await;
+        let action = match answer {
             Answer::All(action) => action,
             Answer::Each(actions) => actions.into_iter().next().unwrap_or_else(Action::delivered),
-        })
+        };
+        Ok(TriedOut { action, said, took: began.elapsed() })
     }
 
     /// The sinks, in the order of their names.
