@@ -43,7 +43,7 @@ use crate::{
     alert::{self, Purpose},
     cluster::{
         ProblemSeverity, Reader, Snapshot,
-        api::{ConnectError, OwnDaemonSet},
+        api::{ConnectError, OwnDaemonSet, learn_uid},
         manifests::FolderError,
         pods::{PodOptions, SourceError},
         state::{NodeReport, Reporter},
@@ -330,6 +330,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let known = Arc::clone(&shared);
         let reporter = Reporter::new(&client, &config.namespace, &shared.host.name, owner, Box::new(move || known.report()));
         tasks.spawn("report", reporter.run());
+        tasks.spawn("cluster", learn_uid(client, Arc::clone(&shared.host.cluster_uid)));
     }
     let journal = match &config.state {
         Some(state) => Journal::open(state, &shared.host.boot_id),

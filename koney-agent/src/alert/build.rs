@@ -39,6 +39,7 @@ pub fn of_hit(
         detector,
         labels,
         cluster: None,
+        cluster_uid: host.cluster_uid.get().cloned(),
         purpose: Purpose::Alert,
     }
 }
@@ -74,6 +75,7 @@ fn of_no_trap(id: AlertId, boot_ns: u64, host: &Host, clock: Clock, detector: &'
         detector,
         labels: Arc::default(),
         cluster: None,
+        cluster_uid: host.cluster_uid.get().cloned(),
         purpose: Purpose::Alert,
     }
 }
@@ -166,7 +168,7 @@ pub(crate) mod tests {
 
     fn alert(path: &str) -> Alert {
         let hit = Hit { place: Place::Host, policy: "p".into(), file_path: path.into() };
-        let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned() };
+        let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned(), cluster_uid: Arc::default() };
         of_hit(&observation(), &hit, Arc::default(), None, &host, Clock, "lsm")
     }
 

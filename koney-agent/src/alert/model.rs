@@ -212,6 +212,8 @@ pub struct Alert {
     pub labels: Arc<Labels>,
     /// Name of the cluster, where somebody gave it one.
     pub cluster: Option<String>,
+    /// Uid of the cluster, where it is known.
+    pub cluster_uid: Option<String>,
     /// Why it is sent.
     pub purpose: Purpose,
 }

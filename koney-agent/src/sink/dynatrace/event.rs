@@ -174,6 +174,7 @@ impl Event {
         self.maybe("rule.id", alert.policy.as_deref());
         self.maybe("rule.name", alert.policy.as_deref());
         self.maybe("k8s.cluster.name", alert.cluster.as_deref());
+        self.maybe("k8s.cluster.uid", alert.cluster_uid.as_deref());
         self.list("koney.tags", &mut alert.labels.tags.iter().map(String::as_str));
         self.list("threat.attack.technique.ids", &mut alert.labels.main_techniques());
         self.list("threat.attack.subtechnique.ids", &mut alert.labels.sub_techniques());
