@@ -35,6 +35,11 @@ impl Distribution {
         sorted.get(rank - 1).copied().unwrap_or_default()
     }
 
+    /// All of them, in the order in which they came.
+    pub fn times(&self) -> impl Iterator<Item = Duration> + '_ {
+        self.0.iter().copied()
+    }
+
     /// In milliseconds.
     #[must_use]
     pub fn milliseconds(&self) -> Value {

@@ -1,4 +1,4 @@
-//! What the measuring programs have in common (`koney-bench-*`, `koney-queue-bench`).
+//! What the measuring programs have in common (`koney-bench-*`).
 //!
 //! Each prints one line for each result on standard output, `koney-bench: ` and a JSON object whose `what` names the measurement, and
 //! notes for people on standard error. They measure and judge nothing: what is too much is for whoever reads them.
@@ -7,12 +7,14 @@ mod arrivals;
 mod distribution;
 mod kernel_memory;
 mod recorded;
+mod sinks;
 mod usage;
 
 pub use arrivals::{Arrival, Arrivals, Connection};
 pub use distribution::Distribution;
 pub use kernel_memory::{KernelMemory, keys};
 pub use recorded::{Recorded, Scene};
+pub use sinks::{config, way};
 pub use usage::{Memory, Usage};
 
 use std::{

@@ -33,6 +33,8 @@ pub enum Scene {
 pub struct Recorded {
     scene: Scene,
     traps: u32,
+    /// Policies that want each of the traps.
+    policies: u32,
     record: Vec<u8>,
     container: Option<String>,
 }
@@ -43,11 +45,18 @@ impl Recorded {
         let record = if scene == Scene::Host { ON_HOST } else { IN_CONTAINER }.to_vec();
         let seen = decode(&record).context("the record is of this layout")?;
         let container = match Accessor::of(&seen.subject) {
-            Accessor::Container(id) if scene == Scene::Container => Some(id),
+            Accessor::Container(id) if scene == Scene::Container => Some(id.to_owned()),
             _ => None,
         };
         anyhow::ensure!(container.is_some() == (scene == Scene::Container), "the record is of the scene");
-        Ok(Self { scene, traps, record, container })
+        Ok(Self { scene, traps, policies: 1, record, container })
+    }
+
+    /// With so many policies that all want each of the traps: every access is an alert of each.
+    #[must_use]
+    pub const fn wanted_by(mut self, policies: u32) -> Self {
+        self.policies = policies;
+        self
     }
 
     /// The path of a trap.
@@ -67,9 +76,10 @@ impl Recorded {
             around.planted.insert(id.clone(), Vec::new());
             table.surround(around);
         }
-        table.want((0..self.traps).map(|trap| Wanted {
+        let pairs = (0..self.traps).flat_map(|trap| (0..self.policies).map(move |policy| (trap, policy)));
+        table.want(pairs.map(|(trap, policy)| Wanted {
             place: place.clone(),
-            policy: format!("policy-{}", trap % 10),
+            policy: format!("policy-{policy}"),
             file_path: Self::path(trap),
             denied: false,
         }));

@@ -9,8 +9,8 @@
 //! that thread, which other load on the machine does not change; the best of five rounds, with the worst beside it.
 //!
 //! `socket` are single records into the running line: the record, its alert, the queues on the disk of `--folder` with their syncs, and
-//! the request at a TLS receiver on loopback, each after the one before has arrived; `burst` as many as fit, in batches as the agent
-//! reads them, until the last is at the receiver.
+//! the request at a TLS receiver on loopback, each after the one before has arrived; `burst` as many as are asked for, in batches as the
+//! agent reads them, until the last is at the receiver; `rate` records that come at a given rate, and how long each takes.
 
 mod line;
 mod stages;
@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Traps that are touched in turn
     #[arg(long, default_value_t = 100)]
     traps: u32,
+    /// Policies that want each of them
+    #[arg(long, default_value_t = 1)]
+    policies: u32,
     /// Sinks, besides standard output's, that all take every alert
     #[arg(long, default_value_t = 1)]
     sinks: usize,
@@ -39,6 +42,9 @@ pub(crate) struct Options {
     /// Records of the burst
     #[arg(long, default_value_t = 5_000)]
     burst: u32,
+    /// Rates at which records come, for two seconds each
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1_000])]
+    rates: Vec<u32>,
     /// Only the stages on one thread
     #[arg(long)]
     stages_only: bool,

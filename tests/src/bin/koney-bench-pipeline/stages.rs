@@ -29,7 +29,7 @@ const PROCESSES: u32 = 64;
 
 pub(crate) fn measure(scene: Scene, options: &Options) -> Result<()> {
     let (records, traps) = (options.records, options.traps);
-    let mut recorded = Recorded::new(scene, traps)?;
+    let mut recorded = Recorded::new(scene, traps)?.wanted_by(options.policies);
     let bytes: Vec<Vec<u8>> = (0..1_000).map(|number| recorded.record(number).to_vec()).collect();
     let seen: Vec<Observation> = (0..1_000).map(|number| recorded.observation(number)).collect::<Result<_>>()?;
     let mut table = recorded.table()?;
@@ -53,7 +53,7 @@ pub(crate) fn measure(scene: Scene, options: &Options) -> Result<()> {
     });
     let made = rate(records, |number| recorded.record(number).len());
     let facts = json!({
-        "scene": recorded.name(), "traps": traps, "records_per_round": records,
+        "scene": recorded.name(), "traps": traps, "policies": options.policies, "records_per_round": records,
         "decode": decoded, "match": matched, "alert": built, "render_dynatrace": event, "render_line": line, "stream": stream,
         "making_a_record": made, "fold": fold(options, &alert, &seen),
     });
