@@ -107,12 +107,14 @@ fn container(place: &ContainerPlace) -> Container {
 /// On a bare host every process is the host's.
 fn accessor(place: &Place, subject: &Subject, accessors: Option<&ContainerPlace>) -> Option<Accessor> {
     let accessor = trap::Accessor::of(subject);
-    if *place == Place::Host || place.is_of(&accessor) {
+    if *place == Place::Host || place.is_of(accessor) {
         return None;
     }
     Some(match accessor {
         trap::Accessor::Host => Accessor::Host,
-        trap::Accessor::Container(id) => Accessor::Container { id, container: accessors.map(|place| Box::new(container(place))) },
+        trap::Accessor::Container(id) => {
+            Accessor::Container { id: id.to_owned(), container: accessors.map(|place| Box::new(container(place))) }
+        }
     })
 }
 

@@ -192,14 +192,14 @@ impl Table {
     pub(super) fn is_root(&self, place: &Place, seen: &Observation) -> bool {
         match place.root().and_then(|root| self.roots.get(&root)) {
             Some(known) => seen.root == Some(*known),
-            None => *place != Place::Host && place.is_of(&Accessor::of(&seen.subject)),
+            None => *place != Place::Host && place.is_of(Accessor::of(&seen.subject)),
         }
     }
 
     /// There are traps that the accessor may touch by their names.
     #[must_use]
-    pub fn concerns(&self, accessor: &Accessor) -> bool {
-        *accessor == Accessor::Host && !self.traps.is_empty()
+    pub fn concerns(&self, accessor: Accessor<'_>) -> bool {
+        accessor == Accessor::Host && !self.traps.is_empty()
             || self.traps.keys().any(|at| at.place == Place::Host || at.place.is_of(accessor))
     }
 
@@ -259,6 +259,9 @@ impl Table {
     /// A file that merely has the inode number of a decoy that was moved away and deleted is nobody's; its key is let go of.
     pub fn hits(&mut self, seen: &Observation) -> Vec<Hit> {
         let key = seen.key;
+        if let Some(at) = self.only_holder(seen) {
+            return self.hits_of(at, seen.operation);
+        }
         let Some(holders) = self.holders.get(&key).cloned() else {
             let at = self.numbers.get(&seen.trap).filter(|_| !self.strangers.contains(&(key, seen.generation))).cloned();
             if at.is_none() {
@@ -292,11 +295,21 @@ impl Table {
         owner::of(&trapped, seen).into_iter().flat_map(|at| self.hits_of(at, seen.operation)).collect()
     }
 
+    /// The one trap that has the file's key, where there is no more to ask: the usual case, without a copy.
+    fn only_holder(&self, seen: &Observation) -> Option<&At> {
+        let holders = self.holders.get(&seen.key)?;
+        let at = holders.first().filter(|_| holders.len() == 1)?;
+        let removes = matches!(seen.operation, Operation::Unlink | Operation::Replace);
+        let is_trap = self.traps.get(at)?.keys.matches(seen.key, seen.generation) == Match::Trap;
+        let usual = is_trap && !removes && !seen.nested && !owner::has_ended(at, Accessor::of(&seen.subject));
+        usual.then_some(at)
+    }
+
     /// Every trap that has the file's key is of a container that has ended, and what was touched is none of theirs.
     #[must_use]
     pub fn is_anew(&self, seen: &Observation) -> bool {
         let accessor = Accessor::of(&seen.subject);
-        self.holders.get(&seen.key).is_some_and(|holders| holders.iter().all(|at| owner::has_ended(at, &accessor)))
+        self.holders.get(&seen.key).is_some_and(|holders| holders.iter().all(|at| owner::has_ended(at, accessor)))
     }
 
     /// A file that was no trap's turned out to be these: it stays theirs wherever it is moved. Gives the number of one.
