@@ -83,6 +83,12 @@ impl Agent {
         self.logged_times(text, 1).await
     }
 
+    /// As [`Self::logged`], for as long as this.
+    pub async fn logged_within(&self, text: &str, patience: Duration) -> Result<String> {
+        let found = until_within(patience, || self.log.get().into_iter().find(|line| line.contains(text))).await;
+        found.with_context(|| format!("the agent did not log {text:?}; its log:\n{}", self.log()))
+    }
+
     /// Waits until the log has this many lines with this text, and gives the last of them.
     pub async fn logged_times(&self, text: &str, times: usize) -> Result<String> {
         self.log
@@ -225,14 +231,19 @@ pub fn said(line: &str) -> String {
 }
 
 /// Asks again and again until there is an answer.
-pub async fn until<T>(mut ready: impl FnMut() -> Option<T>) -> Result<T> {
+pub async fn until<T>(ready: impl FnMut() -> Option<T>) -> Result<T> {
+    until_within(PATIENCE, ready).await
+}
+
+/// The same, for as long as this.
+pub async fn until_within<T>(patience: Duration, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
     let started = Instant::now();
     loop {
         if let Some(answer) = ready() {
             return Ok(answer);
         }
-        if started.elapsed() > PATIENCE {
-            bail!("nothing came within {} s", PATIENCE.as_secs());
+        if started.elapsed() > patience {
+            bail!("nothing came within {} s", patience.as_secs());
         }
         sleep(STEP).await;
     }

@@ -35,6 +35,8 @@ use tokio::{
 const OPEN: &str = "--open";
 /// Longest wait for one alert.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest wait for all traps.
+const ARMED: Duration = Duration::from_mins(5);
 /// Traps of one policy.
 const TRAPS: usize = 100;
 
@@ -106,7 +108,7 @@ async fn sample(options: &Options, connection: Connection) -> Result<()> {
     fs::create_dir_all(&kept)?;
     let folder = kept.to_str().context("the folder's name is text")?;
     let watching = stage.start_with(&["--attach", &options.attach, "--state", folder])?;
-    watching.logged(&format!("traps armed={0} traps={0}", decoys.len())).await?;
+    watching.logged_within(&format!("traps armed={0} traps={0}", decoys.len()), ARMED).await?;
     note(&format!("{} traps are armed, {connection:?}", decoys.len()));
 
     let mut times = Distribution::default();

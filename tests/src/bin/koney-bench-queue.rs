@@ -6,8 +6,9 @@
 //!    second, and bytes that this process had the kernel write to disks for each (`write_bytes` in `/proc/self/io`; none on a file system in
 //!    memory). Then they are taken and removed in batches of 100, as a sink does.
 //! 2. `queue-recovery`: from opening a file with `--rows` rows to knowing all of them, after it was closed and as a kill leaves it.
-//! 3. `queue-memory`: resident memory that so many full queues add to a process of their own, each of the agent's default bounds and with
-//!    its thread, after what was freed went back to the kernel.
+//! 3. `queue-memory`: resident memory that so many queues add to a process of their own, each of the agent's default bounds and with its
+//!    thread, after what was freed went back to the kernel: `disk` with as many rows as the file may have, `full` when also the memory that
+//!    stands in for a file without room takes no more.
 
 use std::{
     env, fs,
@@ -58,10 +59,10 @@ struct Options {
 fn main() -> Result<()> {
     memory::be_frugal();
     let words: Vec<_> = env::args().collect();
-    if let [_, option, folder, sinks] = words.as_slice()
+    if let [_, option, folder, sinks, how] = words.as_slice()
         && option == FILL
     {
-        return fill(Path::new(folder), sinks.parse()?);
+        return fill(Path::new(folder), sinks.parse()?, how);
     }
     let options = Options::parse();
     let temporary = tempfile::tempdir()?;
@@ -71,11 +72,13 @@ fn main() -> Result<()> {
     }
     recover(&folder, options.rows)?;
     for sinks in &options.sinks {
-        fresh(&folder)?;
-        let program = env::current_exe().context("this program has a path")?;
-        let mut filling = Command::new(program);
-        let status = filling.arg(FILL).arg(&folder).arg(sinks.to_string()).stdin(Stdio::null()).status()?;
-        ensure!(status.success(), "the process that fills queues ended with {status}");
+        for how in ["disk", "full"] {
+            fresh(&folder)?;
+            let program = env::current_exe().context("this program has a path")?;
+            let mut filling = Command::new(program);
+            let status = filling.arg(FILL).arg(&folder).arg(sinks.to_string()).arg(how).stdin(Stdio::null()).status()?;
+            ensure!(status.success(), "the process that fills queues ended with {status}");
+        }
     }
     fs::remove_dir_all(&folder).context("remove the queues")
 }
@@ -136,7 +139,7 @@ fn recover(folder: &Path, rows: u32) -> Result<()> {
 
 /// In a process of its own, whose memory nothing else has used.
 #[tokio::main(flavor = "current_thread")]
-async fn fill(folder: &Path, sinks: usize) -> Result<()> {
+async fn fill(folder: &Path, sinks: usize, how: &str) -> Result<()> {
     let usage = Usage::of(std::process::id());
     memory::trim();
     let before = usage.memory()?;
@@ -146,7 +149,9 @@ async fn fill(folder: &Path, sinks: usize) -> Result<()> {
         let queue = Queue::open(&id, Some(folder.to_owned()), Bounds::default(), Timestamp::now);
         for first in (0..).step_by(250) {
             let alerts = (first..first + 250).map(|number| Arc::new(of_its_own_trap(number))).collect();
-            if !queue.push(alerts, Arc::new(Finding::default())).await.refused.is_empty() {
+            let stored = queue.push(alerts, Arc::new(Finding::default())).await;
+            // What is not durable is in memory, for the file has its share.
+            if !stored.refused.is_empty() || (how == "disk" && !stored.durable) {
                 break;
             }
         }
@@ -158,7 +163,7 @@ async fn fill(folder: &Path, sinks: usize) -> Result<()> {
     let after = usage.memory()?;
     let mib = |kib: u64| rounded(number(kib) / 1024.0);
     let facts = json!({
-        "sinks": sinks, "rows": rows, "row_bytes": bytes, "folder": file_system(folder)?,
+        "how": how, "sinks": sinks, "rows": rows, "row_bytes": bytes, "folder": file_system(folder)?,
         "mib_added": mib(after.resident.saturating_sub(before.resident)),
         "mib_added_anonymous": mib(after.anonymous.saturating_sub(before.anonymous)), "mib_peak": mib(after.peak),
     });

@@ -1,6 +1,6 @@
 //! Where the agent works: a host with a folder of manifests, or a node of a cluster with containers.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -18,6 +18,8 @@ use serde_json::json;
 use crate::Options;
 
 const NAMESPACE: &str = "bench";
+/// Longest wait for all traps; in an emulated guest it may take minutes.
+const PATIENCE: Duration = Duration::from_mins(10);
 /// Containers that are started at a time.
 const AT_A_TIME: usize = 4;
 
@@ -95,13 +97,21 @@ impl Site {
 
     /// Starts an agent and waits until so many traps are armed; gives how long that took.
     pub(crate) async fn start(&self, options: &Options, traps: usize) -> Result<(Agent, Duration)> {
+        // An agent without a past: what another has kept would be read first.
+        let state = match &self.place {
+            Place::Host { stage, .. } => stage.path("state"),
+            Place::Node { node, .. } => node.path("cluster/state"),
+        };
+        if state.exists() {
+            fs::remove_dir_all(&state).with_context(|| format!("remove {}", state.display()))?;
+        }
         let arguments = ["--attach", &options.attach];
         let began = Timestamp::now();
         let agent = match &self.place {
             Place::Host { stage, .. } => stage.start_with(&arguments)?,
             Place::Node { node, .. } => node.agent_with(&arguments)?,
         };
-        let line = agent.logged(&armed(traps)).await?;
+        let line = agent.logged_within(&armed(traps), PATIENCE).await?;
         let time = line.split(' ').next().unwrap_or_default();
         let ready: Timestamp = time.parse().with_context(|| format!("a line of the log begins with its time: {line}"))?;
         Ok((agent, Duration::try_from(ready.duration_since(began)).context("the log's clock is this one")?))
