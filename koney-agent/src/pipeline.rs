@@ -14,6 +14,7 @@ mod readers;
 mod receivers;
 mod records;
 mod repeats;
+mod replay;
 mod reports;
 mod sources;
 mod stream;
@@ -42,7 +43,7 @@ use crate::{
     alert::{self, Purpose},
     cluster::{
         ProblemSeverity, Reader, Snapshot,
-        api::{ConnectError, OwnDaemonSet},
+        api::{ConnectError, OwnDaemonSet, learn_uid},
         manifests::FolderError,
         pods::{PodOptions, SourceError},
         state::{NodeReport, Reporter},
@@ -53,6 +54,8 @@ use crate::{
     trap::Table,
     workload::{Clock, Host},
 };
+
+pub use replay::Replay;
 
 use farewell::Farewell;
 use operate::Operate;
@@ -167,6 +170,26 @@ struct Counted {
 }
 
 impl Shared {
+    /// Nothing is in force yet, and nothing watched.
+    fn new(sinks: SinkSet, keeps: bool, host: Host, refresh: Arc<Notify>) -> Self {
+        Self {
+            table: Mutex::default(),
+            look: Notify::new(),
+            looked: Notify::new(),
+            holders: Mutex::default(),
+            found: Notify::new(),
+            refresh,
+            expected: Mutex::default(),
+            labels: Mutex::default(),
+            snapshot: Mutex::default(),
+            sinks,
+            keeps,
+            host,
+            health: Arc::default(),
+            counted: Mutex::default(),
+        }
+    }
+
     /// A panic while holding the lock has left at worst a trap to be settled again.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -270,22 +293,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let heartbeat = move || alert::message(Purpose::Heartbeat, Clock.boot_ns(), &beat, Clock, "none");
     let sinks = SinkSet::new(Settings { folder, heartbeat: Some(Arc::new(heartbeat)), ..Settings::default() });
     sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
-    let shared = Arc::new(Shared {
-        table: Mutex::default(),
-        look: Notify::new(),
-        looked: Notify::new(),
-        holders: Mutex::default(),
-        found: Notify::new(),
-        refresh: Arc::clone(&refresh),
-        expected: Mutex::default(),
-        labels: Mutex::default(),
-        snapshot: Mutex::default(),
-        sinks,
-        keeps: config.state.is_some(),
-        host,
-        health: Arc::default(),
-        counted: Mutex::default(),
-    });
+    let shared = Arc::new(Shared::new(sinks, config.state.is_some(), host, Arc::clone(&refresh)));
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
     let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;
@@ -322,6 +330,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let known = Arc::clone(&shared);
         let reporter = Reporter::new(&client, &config.namespace, &shared.host.name, owner, Box::new(move || known.report()));
         tasks.spawn("report", reporter.run());
+        tasks.spawn("cluster", learn_uid(client, Arc::clone(&shared.host.cluster_uid)));
     }
     let journal = match &config.state {
         Some(state) => Journal::open(state, &shared.host.boot_id),

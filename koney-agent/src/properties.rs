@@ -20,6 +20,8 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn seeds_of_the_fuzz_targets_hold() {
     for bytes in seeds("record") {
+        // Of an older layout they would be refused by their length, and lead nowhere.
+        event::decode(&bytes).expect("a record of today's layout");
         event::properties::hold(&bytes);
         event::properties::hold_behind_a_head(&bytes);
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
@@ -42,19 +42,19 @@ pub struct End {
 /// Lines as they come, and who reads them.
 struct Lines(Arc<Mutex<Vec<String>>>, JoinHandle<()>);
 
-/// The agent to test: `KONEY_AGENT`, or the one that cargo has put next to this test's folder.
+/// The agent to test: `KONEY_AGENT`, or the one that cargo has put next to this program, or above it where that is a test.
 pub fn program() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("KONEY_AGENT") {
         return Ok(named.into());
     }
-    let test = std::env::current_exe().context("the path of this test")?;
-    let built = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?.join("koney-agent");
-    ensure!(
-        built.is_file(),
-        "there is no agent at {}; build it with `cargo build -p koney-agent`, or set KONEY_AGENT to one",
-        built.display()
-    );
-    Ok(built)
+    let own = std::env::current_exe().context("the path of this program")?;
+    let near = own.ancestors().skip(1).take(2).map(|folder| folder.join("koney-agent")).find(|file| file.is_file());
+    near.with_context(|| {
+        format!(
+            "there is no agent beside {}; build it with `cargo build -p koney-agent`, or set KONEY_AGENT to one",
+            own.display()
+        )
+    })
 }
 
 impl Agent {
@@ -81,6 +81,12 @@ impl Agent {
     /// Waits until the log has a line with this text.
     pub async fn logged(&self, text: &str) -> Result<String> {
         self.logged_times(text, 1).await
+    }
+
+    /// As [`Self::logged`], for as long as this.
+    pub async fn logged_within(&self, text: &str, patience: Duration) -> Result<String> {
+        let found = until_within(patience, || self.log.get().into_iter().find(|line| line.contains(text))).await;
+        found.with_context(|| format!("the agent did not log {text:?}; its log:\n{}", self.log()))
     }
 
     /// Waits until the log has this many lines with this text, and gives the last of them.
@@ -225,14 +231,19 @@ pub fn said(line: &str) -> String {
 }
 
 /// Asks again and again until there is an answer.
-pub async fn until<T>(mut ready: impl FnMut() -> Option<T>) -> Result<T> {
+pub async fn until<T>(ready: impl FnMut() -> Option<T>) -> Result<T> {
+    until_within(PATIENCE, ready).await
+}
+
+/// The same, for as long as this.
+pub async fn until_within<T>(patience: Duration, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
     let started = Instant::now();
     loop {
         if let Some(answer) = ready() {
             return Ok(answer);
         }
-        if started.elapsed() > PATIENCE {
-            bail!("nothing came within {} s", PATIENCE.as_secs());
+        if started.elapsed() > patience {
+            bail!("nothing came within {} s", patience.as_secs());
         }
         sleep(STEP).await;
     }

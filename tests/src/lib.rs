@@ -4,6 +4,7 @@ mod certificate;
 mod https;
 
 pub mod agent;
+pub mod bench;
 pub mod cluster;
 pub mod container;
 pub mod count;

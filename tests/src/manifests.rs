@@ -2,6 +2,10 @@
 
 use std::{fs, io, path::Path};
 
+use anyhow::{Context as _, Result};
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+
 use crate::ingest::Ingest;
 
 /// Name of the policy in [`policy`].
@@ -16,16 +20,26 @@ pub fn policy(file_path: &str) -> String {
 /// A policy of this name with one trap.
 #[must_use]
 pub fn policy_named(name: &str, file_path: &str) -> String {
-    format!(
-        r#"apiVersion: research.dynatrace.com/v1alpha1
+    policy_with(name, &[file_path])
+}
+
+/// A policy of this name with a trap for each path.
+#[must_use]
+pub fn policy_with(name: &str, file_paths: &[impl AsRef<str>]) -> String {
+    let head = format!(
+        "apiVersion: research.dynatrace.com/v1alpha1
 kind: DeceptionPolicy
 metadata:
   name: {name}
 spec:
   strictValidation: true
   traps:
-    - filesystemHoneytoken:
-        filePath: {file_path}
+"
+    );
+    let trap = |path: &_| {
+        format!(
+            r#"    - filesystemHoneytoken:
+        filePath: {}
         fileContent: "someverysecrettoken"
         readOnly: true
       decoyDeployment:
@@ -38,8 +52,11 @@ spec:
               selector:
                 matchLabels:
                   demo.koney/honeytoken: "true"
-"#
-    )
+"#,
+            AsRef::<str>::as_ref(path)
+        )
+    };
+    file_paths.iter().map(trap).fold(head, |text, trap| text + &trap)
 }
 
 /// A `DeceptionAlertSink` and its Secret, to be written as they are or with something changed.
@@ -107,6 +124,20 @@ stringData:
     {authority}
 "
         )
+    }
+
+    /// Both as an API server has them.
+    pub fn objects(&self) -> Result<[Value; 2]> {
+        let resource = serde_saphyr::from_str(&self.resource()).context("the resource is YAML")?;
+        let encoded = |text: &str| ByteString(text.as_bytes().to_vec());
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": { "name": format!("{}-ingest", self.name), "namespace": "koney-system" },
+            "data": {
+                "apiUrl": encoded(&self.url), "apiToken": encoded(&self.token), "caBundle": encoded(&self.authority),
+            },
+        });
+        Ok([resource, secret])
     }
 }
 

@@ -66,6 +66,7 @@ pub fn alert(number: u8) -> Alert {
         detector: "lsm",
         labels: Arc::new(labels),
         cluster: Some("prod-eu".to_owned()),
+        cluster_uid: None,
         purpose: Purpose::Alert,
     }
 }

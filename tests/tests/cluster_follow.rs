@@ -3,16 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use koney_agent::{
     cluster::{
         SecretState, Snapshot,
-        api::{ApiWatcher, connect},
+        api::{ApiWatcher, ClusterUid, connect, learn_uid},
         pods::{Choice, PodOptions, PodWatcher, Pods},
     },
     sink::install_crypto_provider,
 };
 use koney_tests::{
+    agent,
     cluster::{Cluster, NODE, Pod, deployment, policy, replica_set, secret, sink},
     ingest::Ingest,
 };
@@ -52,6 +53,23 @@ impl Seen {
 async fn cluster() -> Result<(Cluster, TempDir)> {
     let folder = tempfile::tempdir()?;
     Ok((Cluster::start(folder.path()).await?, folder))
+}
+
+#[tokio::test]
+async fn the_cluster_is_known_by_the_uid_of_its_first_namespace() -> Result<()> {
+    let (cluster, folder) = cluster().await?;
+    install_crypto_provider();
+    let client = connect(Some(&folder.path().join("kubeconfig"))).await?;
+    let uid = ClusterUid::default();
+    cluster.apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "kube-system", "uid": "5c1e8f2a" } }));
+    let learning = tokio::spawn(learn_uid(client, Arc::clone(&uid)));
+    agent::until(|| uid.get().cloned()).await.context("nobody has told the uid")?;
+    assert_eq!(uid.get().map(String::as_str), Some("5c1e8f2a"));
+    let asked = cluster.api.requests().into_iter().filter(|path| path == "/api/v1/namespaces/kube-system").count();
+    assert_eq!(asked, 1);
+    ensure!(!learning.is_finished(), "a task that ends would end the agent");
+    learning.abort();
+    Ok(())
 }
 
 fn shop() -> serde_json::Value {

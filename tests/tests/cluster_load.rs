@@ -53,6 +53,7 @@ fn is_of_one_node(request: &str) -> bool {
     path.ends_with("/deceptionpolicies")
         || path.contains("/deceptionpolicies/")
         || path.starts_with("/apis/research.dynatrace.com/v1alpha1/namespaces/koney-system/")
+        || path == "/api/v1/namespaces/kube-system"
         || path.starts_with("/api/v1/namespaces/koney-system/secrets")
         || path.starts_with("/apis/coordination.k8s.io/v1/namespaces/koney-system/leases")
         || (path.ends_with("/pods") && request.contains("fieldSelector=spec.nodeName"))

@@ -98,6 +98,8 @@ async fn one_agent_writes_the_conditions_of_all_beside_those_of_others() -> Resu
     becomes(&cluster, armed, ["False", "DecoysMissing", "10/12 containers on 2 nodes; 2 missing"]).await?;
     becomes(&cluster, delivering, ["True", "Delivered", "no alert waits"]).await?;
 
+    let object = cluster.api.store().get(CRD, "DeceptionAlertSink", "prod").context("it is there")?;
+    ensure!(object["status"]["receiver"] == "dynatrace", "whoever lists sinks sees what they are: {object}");
     until(|| (events().len() == 2).then_some(())).await.context("that alerts go again is an event too")?;
     let object = cluster.api.store().get(CRD, "DeceptionPolicy", "decoys").context("it is there")?;
     ensure!(object["status"]["conditions"][0] == koneys, "Koney's own condition is untouched: {object}");

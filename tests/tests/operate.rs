@@ -50,10 +50,13 @@ async fn a_sink_is_tried_and_says_what_its_endpoint_answered() -> Result<()> {
     let (code, said) = ask(&stage, &["sink", "test", "dynatrace"])?;
     let events = ingest.events()?;
     let [event] = events.as_slice() else { anyhow::bail!("{} events: {said}", events.len()) };
-    assert_eq!(
-        (code, said),
-        (Some(0), format!("dynatrace: test alert {}: the endpoint took it", event["event.id"].as_str().unwrap_or_default()))
-    );
+    let id = event["event.id"].as_str().unwrap_or_default();
+    let (before, after) = said.split_once(" in ").context("it tells how long it took")?;
+    assert_eq!((code, before), (Some(0), format!("dynatrace: test alert {id}: delivered").as_str()));
+    let (milliseconds, answer) = after.split_once(" ms: ").context("in milliseconds")?;
+    ensure!(milliseconds.parse::<u64>().is_ok() && answer == "answer 202 Accepted", "{said}");
+    let (code, said) = ask(&stage, &["sink", "test", "stdout"])?;
+    ensure!(code == Some(0) && said.ends_with(" ms: taken"), "{said}");
     let title = event["finding.title"].as_str().unwrap_or_default();
     ensure!(title.starts_with("Test of this sink by koney on node ("), "it must say that it is a test: {title}");
 

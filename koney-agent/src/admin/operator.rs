@@ -62,6 +62,9 @@ pub struct Tested {
     pub id: String,
     /// What the endpoint answered, in words.
     pub answer: String,
+    /// From the attempt's beginning to the end of the answer.
+    #[serde(default)]
+    pub milliseconds: u64,
 }
 
 /// How many dead letters something was done to.

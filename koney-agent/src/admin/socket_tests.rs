@@ -52,7 +52,9 @@ impl Operator for Double {
     }
 
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested> {
-        Box::pin(async move { Ok(Tested { delivered: true, id: "AB".to_owned(), answer: format!("{sink} says 202 Accepted") }) })
+        Box::pin(async move {
+            Ok(Tested { delivered: true, id: "AB".to_owned(), answer: format!("{sink} says 202 Accepted"), milliseconds: 7 })
+        })
     }
 }
 

@@ -39,6 +39,7 @@ pub fn of_hit(
         detector,
         labels,
         cluster: None,
+        cluster_uid: host.cluster_uid.get().cloned(),
         purpose: Purpose::Alert,
     }
 }
@@ -74,6 +75,7 @@ fn of_no_trap(id: AlertId, boot_ns: u64, host: &Host, clock: Clock, detector: &'
         detector,
         labels: Arc::default(),
         cluster: None,
+        cluster_uid: host.cluster_uid.get().cloned(),
         purpose: Purpose::Alert,
     }
 }
@@ -105,12 +107,14 @@ fn container(place: &ContainerPlace) -> Container {
 /// On a bare host every process is the host's.
 fn accessor(place: &Place, subject: &Subject, accessors: Option<&ContainerPlace>) -> Option<Accessor> {
     let accessor = trap::Accessor::of(subject);
-    if *place == Place::Host || place.is_of(&accessor) {
+    if *place == Place::Host || place.is_of(accessor) {
         return None;
     }
     Some(match accessor {
         trap::Accessor::Host => Accessor::Host,
-        trap::Accessor::Container(id) => Accessor::Container { id, container: accessors.map(|place| Box::new(container(place))) },
+        trap::Accessor::Container(id) => {
+            Accessor::Container { id: id.to_owned(), container: accessors.map(|place| Box::new(container(place))) }
+        }
     })
 }
 
@@ -166,7 +170,7 @@ pub(crate) mod tests {
 
     fn alert(path: &str) -> Alert {
         let hit = Hit { place: Place::Host, policy: "p".into(), file_path: path.into() };
-        let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned() };
+        let host = Host { name: "node".to_owned(), machine_id: None, boot_id: "boot".to_owned(), cluster_uid: Arc::default() };
         of_hit(&observation(), &hit, Arc::default(), None, &host, Clock, "lsm")
     }
 

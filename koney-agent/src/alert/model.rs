@@ -212,6 +212,8 @@ pub struct Alert {
     pub labels: Arc<Labels>,
     /// Name of the cluster, where somebody gave it one.
     pub cluster: Option<String>,
+    /// Uid of the cluster, where it is known.
+    pub cluster_uid: Option<String>,
     /// Why it is sent.
     pub purpose: Purpose,
 }
@@ -268,11 +270,10 @@ impl AlertId {
     /// Writes the first 16 bytes of a digest as 32 upper-case hex digits.
     #[must_use]
     pub fn from_digest(digest: &[u8; 16]) -> Self {
-        use fmt::Write as _;
+        const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+        let digit = |value: u8| DIGITS[usize::from(value & 0xf)];
         let mut id = String::with_capacity(32);
-        for byte in digest {
-            write!(id, "{byte:02X}").expect("writing to a String cannot fail");
-        }
+        id.extend(digest.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]));
         Self(id)
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn in_pod() -> Alert {
         detector: "lsm",
         labels: Arc::default(),
         cluster: None,
+        cluster_uid: None,
         purpose: Purpose::Alert,
     }
 }
@@ -78,7 +79,8 @@ pub(crate) fn labelled() -> Alert {
         tags: vec!["team-a".to_owned(), "pci".to_owned()],
         techniques: vec!["T1552".to_owned(), "T1552.001".to_owned()],
     };
-    Alert { labels: Arc::new(labels), cluster: Some("prod-eu".to_owned()), ..in_pod() }
+    let cluster_uid = Some("5c1e8f2a-0b7d-4e39-9a64-d3f1b2c4a5e6".to_owned());
+    Alert { labels: Arc::new(labels), cluster: Some("prod-eu".to_owned()), cluster_uid, ..in_pod() }
 }
 
 /// A gap in coverage, which names no trap.

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jiff::fmt::strtime;
-use koney_agent::admin::{Agent, AskError, DeadLetter, Which};
+use koney_agent::admin::{Agent, AskError, DeadLetter, Tested, Which};
 
 use super::{Output, State, say};
 
@@ -80,7 +80,7 @@ impl Sink {
     pub(crate) async fn run(self) -> Result<bool, AskError> {
         let SinkCommand::Test { name, state } = self.command;
         let tested = Agent::of(&state.state).test(&name).await?;
-        say(&format!("{}: test alert {}: {}", name, tested.id, tested.answer));
+        say(&told(&name, &tested));
         Ok(tested.delivered)
     }
 }
@@ -127,6 +127,12 @@ impl Choice {
     }
 }
 
+fn told(sink: &str, tested: &Tested) -> String {
+    let Tested { delivered, id, answer, milliseconds } = tested;
+    let became = if *delivered { "delivered" } else { "not delivered" };
+    format!("{sink}: test alert {id}: {became} in {milliseconds} ms: {}", plain(answer))
+}
+
 fn list(letters: &[DeadLetter]) -> String {
     if letters.is_empty() {
         return "no dead letters".to_owned();
@@ -159,6 +165,21 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn a_trial_tells_what_was_answered_and_how_long_it_took() {
+        let tested =
+            |delivered, answer: &str| Tested { delivered, id: "AB".to_owned(), answer: answer.to_owned(), milliseconds: 45 };
+        assert_eq!(
+            told("prod", &tested(true, "answer 202 Accepted")),
+            "prod: test alert AB: delivered in 45 ms: answer 202 Accepted"
+        );
+        let refused = told("prod", &tested(false, "answer 401 Unauthorized: \u{1b}[2J; check `apiToken`"));
+        assert_eq!(
+            refused,
+            "prod: test alert AB: not delivered in 45 ms: answer 401 Unauthorized: \u{fffd}[2J; check `apiToken`"
+        );
+    }
 
     #[test]
     fn letters_are_listed_in_columns_and_shown_without_what_moves_a_terminal() {

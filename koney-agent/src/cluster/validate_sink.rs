@@ -6,7 +6,7 @@ use crate::alert::Template;
 
 use super::duration::duration;
 use super::field::FieldPath;
-use super::sink::{DeceptionAlertSinkSpec, Receiver};
+use super::sink::{DeceptionAlertSinkSpec, Receiver, SyslogFormat};
 use super::text::quoted;
 use super::validate::{Issue, error};
 
@@ -49,10 +49,14 @@ fn receiver_issues(receiver: Receiver<'_>, path: &FieldPath) -> Vec<Issue> {
         issues.push(error(path.key("secretName"), "is required", &remedy));
     }
     match receiver {
-        Receiver::Slack(spec) => {
-            let problem = spec.text.as_deref().and_then(|text| Template::parse(text).err());
-            let remedy = || format!("the places are {}; write {{{{ for a brace", Template::places());
-            issues.extend(problem.map(|problem| error(path.key("text"), problem, &remedy())));
+        Receiver::Slack(spec) => issues.extend(template(spec.text.as_deref(), &path)),
+        Receiver::Alertmanager(spec) => issues.extend(template(spec.text.as_deref(), &path)),
+        Receiver::Syslog(spec) => {
+            issues.extend(template(spec.text.as_deref(), &path));
+            if spec.text.is_some() && spec.format != SyslogFormat::Message {
+                let remedy = format!("set format: {}, or remove it", SyslogFormat::Message.as_str());
+                issues.push(error(path.key("text"), "is for messages that people read", &remedy));
+            }
         }
         Receiver::Splunk(spec) => {
             let names = [("index", &spec.index), ("sourcetype", &spec.sourcetype)];
@@ -65,9 +69,15 @@ fn receiver_issues(receiver: Receiver<'_>, path: &FieldPath) -> Vec<Issue> {
                 index.map(|index| error(path.key("index"), format!("cannot be an index, got {}", quoted(index)), remedy)),
             );
         }
-        Receiver::Dynatrace(_) | Receiver::Webhook(_) | Receiver::Otlp(_) | Receiver::Alertmanager(_) | Receiver::Syslog(_) => {}
+        Receiver::Dynatrace(_) | Receiver::Webhook(_) | Receiver::Otlp(_) => {}
     }
     issues
+}
+
+fn template(text: Option<&str>, path: &FieldPath) -> Option<Issue> {
+    let problem = Template::parse(text?).err()?;
+    let remedy = format!("the places are {}; write {{{{ for a brace", Template::places());
+    Some(error(path.key("text"), problem, &remedy))
 }
 
 fn heartbeat(text: &str, path: &FieldPath) -> Option<Issue> {
@@ -138,6 +148,16 @@ mod tests {
         assert_eq!(issues(slack("{severity}: {sentence}")), [""; 0]);
         assert!(
             issues(slack("{pid}"))[0].starts_with("spec.slack.text: has a place that is not known; the places are {sentence} ")
+        );
+        for section in ["alertmanager", "syslog"] {
+            let found = issues(json!({ section: { "secretName": "s", "text": "{pid}" } }));
+            assert!(found[0].starts_with(&format!("spec.{section}.text: has a place that is not known")), "{found:?}");
+        }
+        let syslog = |format: &str| json!({ "syslog": { "secretName": "s", "text": "{sentence}", "format": format } });
+        assert_eq!(issues(syslog("message")), [""; 0]);
+        assert_eq!(
+            issues(syslog("cef")),
+            ["spec.syslog.text: is for messages that people read; set format: message, or remove it"]
         );
         let elastic = |index: &str| json!({ "elasticsearch": { "secretName": "s", "index": index } });
         assert_eq!(issues(elastic("logs-koney.alert-prod")), [""; 0]);

@@ -6,7 +6,7 @@ use super::Shared;
 use crate::{
     admin::{Answering, DeadLetter, Operator, Refused, Tested, Which},
     alert::{self, AlertId, Purpose},
-    sink::{Action, Queue, SinkId, store},
+    sink::{Action, Queue, SinkId, TriedOut, store},
     workload::Clock,
 };
 
@@ -89,10 +89,13 @@ impl Operator for Operate {
             let (id, _) = self.queues(Some(sink))?.pop().ok_or_else(|| Refused::new(format!("there is no sink {sink}")))?;
             let method = self.0.method();
             let alert = alert::message(Purpose::Test, Clock.boot_ns(), &self.0.host, Clock, method);
-            let action = self.0.sinks.try_out(&id, &alert).await.map_err(Refused::new)?;
+            let TriedOut { action, said, took } = self.0.sinks.try_out(&id, &alert).await.map_err(Refused::new)?;
             let id = alert.id.as_str().to_owned();
             let (delivered, answer) = match action {
-                Action::Delivered { remark } => (true, remark.unwrap_or_else(|| "the endpoint took it".to_owned())),
+                Action::Delivered { remark } => {
+                    let answer = [remark, said].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                    (true, if answer.is_empty() { "taken".to_owned() } else { answer })
+                }
                 Action::Retry { reason, .. }
                 | Action::SlowRetry { reason }
                 | Action::Shorten { reason }
@@ -100,7 +103,8 @@ impl Operator for Operate {
                 | Action::Reject { reason }
                 | Action::Gone { reason } => (false, reason),
             };
-            Ok(Tested { delivered, id, answer })
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            Ok(Tested { delivered, id, answer, milliseconds })
         })
     }
 }

@@ -58,8 +58,10 @@ impl Readers {
         pod: Option<&Pod>,
         of_policies: &OfPolicies,
     ) -> Vec<Hit> {
-        let nobody = self.named.is_empty() && self.kubelets.is_empty() && of_policies.is_empty();
-        let Some(who) = Who::of(seen, pod).filter(|_| !nobody) else { return hits };
+        if self.named.is_empty() && self.kubelets.is_empty() && of_policies.is_empty() {
+            return hits;
+        }
+        let Some(who) = Who::of(seen, pod) else { return hits };
         let of_containers = hits.iter().all(|hit| hit.place != Place::Host);
         if of_containers && let Some(kubelet) = self.kubelets.iter().find(|path| who.runs(path)) {
             let kubelet = kubelet.display().to_string();

@@ -62,11 +62,7 @@ fn render(receiver: Receiver<'_>) -> Arc<dyn Render> {
         Receiver::Dynatrace(_) => Arc::new(dynatrace::Finding { severity }),
         Receiver::Webhook(spec) => Arc::new(webhook::Webhook { format: format(spec.format), severity }),
         Receiver::Otlp(_) => Arc::new(otlp::LogRecord { severity }),
-        Receiver::Slack(spec) => {
-            // A template that cannot be read has kept the resource from being valid.
-            let text = spec.text.as_deref().and_then(|text| Template::parse(text).ok());
-            Arc::new(slack::Message { severity, text: text.unwrap_or_default() })
-        }
+        Receiver::Slack(spec) => Arc::new(slack::Message { severity, text: template(spec.text.as_deref()).unwrap_or_default() }),
         Receiver::Splunk(spec) => {
             Arc::new(splunk::HecEvent { severity, index: spec.index.clone(), sourcetype: spec.sourcetype.clone() })
         }
@@ -74,15 +70,23 @@ fn render(receiver: Receiver<'_>) -> Arc<dyn Render> {
             let default = elasticsearch::Document::default();
             Arc::new(elasticsearch::Document { severity, index: spec.index.clone().unwrap_or(default.index) })
         }
-        Receiver::Alertmanager(_) => Arc::new(alertmanager::PrometheusAlert { severity }),
+        Receiver::Alertmanager(spec) => {
+            Arc::new(alertmanager::PrometheusAlert { severity, summary: template(spec.text.as_deref()) })
+        }
         Receiver::Syslog(spec) => {
             let format = match spec.format {
                 SyslogFormat::Cef => syslog::Format::Cef,
                 SyslogFormat::Message => syslog::Format::Message,
             };
-            Arc::new(syslog::Message { severity, format, facility: facility(spec.facility) })
+            let text = template(spec.text.as_deref());
+            Arc::new(syslog::Message { severity, format, facility: facility(spec.facility), text })
         }
     }
+}
+
+/// One that cannot be read has kept the resource from being valid.
+fn template(text: Option<&str>) -> Option<Template> {
+    Template::parse(text?).ok()
 }
 
 fn target(id: &SinkId, sink: &Sink) -> Result<Target, ConfigError> {

@@ -261,7 +261,7 @@ impl Stream {
         }
         self.settled(&seen);
         let Some(cgroup) = seen.subject.cgroup_id else { return };
-        let concerned = self.shared.table().concerns(&Accessor::of(&seen.subject));
+        let concerned = self.shared.table().concerns(Accessor::of(&seen.subject));
         self.verdicts.push(if concerned { Verdict::Refused(cgroup, seen.key) } else { Verdict::NoneInCgroup(cgroup, seen.key) });
     }
 

@@ -60,8 +60,8 @@ pub use outcome::{Action, Form};
 pub use prepare::Prepared;
 pub use queue::{Queue, Stored};
 pub use render::Render;
-pub use set::{Enqueued, Leftover, Settings, SinkSet};
-pub use transport::{Answer, Attempt, BatchLimits, Letter, Transport};
+pub use set::{Enqueued, Leftover, Settings, SinkSet, TriedOut};
+pub use transport::{Answer, Attempt, BatchLimits, Letter, Transport, Trial, Trying};
 
 /// Makes ring the cryptography of every TLS connection of this process. Calling it again changes nothing.
 pub fn install_crypto_provider() {

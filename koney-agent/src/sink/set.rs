@@ -14,7 +14,7 @@ use super::health::Counters;
 use super::store::{Bounds, Place, sweep};
 use super::task::{Heartbeat, Orders, Task, supervise};
 use super::{
-    Action, Answer, Filter, Form, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport,
+    Action, Answer, Filter, Health, Letter, Queue, Render, Schedules, SinkConfig, SinkId, Stored, Target, Transport, Trial,
 };
 use crate::alert::Alert;
 
@@ -26,6 +26,8 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// The sinks. Every alert goes to each of them that takes it; none waits for another.
 pub struct SinkSet {
     sinks: Mutex<BTreeMap<SinkId, Sink>>,
+    /// Held while files are made or removed, which takes long: nobody removes one that is about to be a sink's.
+    files: Mutex<()>,
     settings: Settings,
 }
 
@@ -65,6 +67,17 @@ pub struct Leftover {
     pub kept: bool,
 }
 
+/// What became of an alert that a sink was tried with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedOut {
+    /// What it means.
+    pub action: Action,
+    /// What the endpoint said, where it says anything.
+    pub said: Option<String>,
+    /// From the attempt's beginning to the end of the answer.
+    pub took: Duration,
+}
+
 struct Sink {
     /// No resource describes it, so none can change or remove it.
     builtin: bool,
@@ -89,7 +102,7 @@ impl SinkSet {
     /// A set without sinks.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { sinks: Mutex::default(), settings }
+        Self { sinks: Mutex::default(), files: Mutex::default(), settings }
     }
 
     /// Adds a sink that no resource describes and that [`SinkSet::reconcile`] leaves alone. Needs a tokio runtime.
@@ -119,8 +132,29 @@ impl SinkSet {
     /// Makes the sinks those of `wanted`. A sink that stays keeps its queue. One that goes is sent nothing any more; its file stays, for a
     /// resource may come back, until [`SinkSet::sweep`]. Needs a tokio runtime.
     pub fn reconcile(&self, wanted: Vec<SinkConfig>) {
+        let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.retire(&wanted);
+        let is_new = |config: &&SinkConfig| !self.lock().contains_key(&config.id);
+        // Opening a file takes tens of milliseconds: without the lock, for alerts go on to the sinks that there are.
+        let new: Vec<_> = wanted.iter().filter(is_new).map(|config| (config.id.clone(), self.start_for(config))).collect();
         let mut sinks = self.lock();
-        sinks.retain(|id, sink| {
+        for (id, sink) in new {
+            sinks.entry(id).or_insert(sink);
+        }
+        for SinkConfig { id, form: _, filter, render, heartbeat, target } in wanted {
+            let Some(sink) = sinks.get_mut(&id).filter(|sink| !sink.builtin) else { continue };
+            let message = self.settings.heartbeat.clone();
+            let heartbeat =
+                heartbeat.zip(message).map(|(every, message)| Heartbeat { every, render: Arc::clone(&render), message });
+            (sink.filter, sink.render) = (filter, render);
+            sink.beat(heartbeat);
+            sink.configure(&id, target);
+        }
+    }
+
+    /// Ends the sinks that are not wanted any more, or not in the form that they have.
+    fn retire(&self, wanted: &[SinkConfig]) {
+        self.lock().retain(|id, sink| {
             let now = wanted.iter().find(|config| config.id == *id).map(|config| config.form);
             let stays = sink.builtin || now == Some(sink.form);
             if !stays {
@@ -135,23 +169,13 @@ impl SinkSet {
             }
             stays
         });
-        for SinkConfig { id, form, filter, render, heartbeat, target } in wanted {
-            let sink = sinks.entry(id.clone()).or_insert_with(|| self.start(&id, form, filter.clone(), Arc::clone(&render)));
-            if !sink.builtin {
-                let message = self.settings.heartbeat.clone();
-                let heartbeat =
-                    heartbeat.zip(message).map(|(every, message)| Heartbeat { every, render: Arc::clone(&render), message });
-                (sink.filter, sink.render) = (filter, render);
-                sink.beat(heartbeat);
-                sink.configure(&id, target);
-            }
-        }
     }
 
     /// Removes the files of all sinks that are not at work, for good: for when their resources are known to be gone. Returns the names of what
     /// was removed.
     pub fn sweep(&self) -> std::io::Result<Vec<String>> {
         let Some(folder) = &self.settings.folder else { return Ok(Vec::new()) };
+        let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let at_work: Vec<_> = self.lock().iter().map(|(id, sink)| queue_of(id, sink.form)).collect();
         sweep(folder, &at_work)
     }
@@ -188,7 +212,7 @@ impl SinkSet {
     }
 
     /// Sends one alert by a sink's own way, past its queue; gives what the endpoint made of it, or why nothing can be sent.
-    pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<Action, String> {
+    pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<TriedOut, String> {
         let (transport, body) = {
             let sinks = self.lock();
             let sink = sinks.get(id).ok_or_else(|| format!("sink {id} is gone"))?;
@@ -198,10 +222,13 @@ impl SinkSet {
             (transport, sink.render.render(alert))
         };
         let letter = Letter { id: alert.id.clone(), time: alert.time, body };
-        Ok(match transport.attempt(std::slice::from_ref(&letter), Form::Full).await {
+        let began = tokio::time::Instant::now();
+        let Trial { answer, said } = transport.trial(&letter).await;
+        let action = match answer {
             Answer::All(action) => action,
             Answer::Each(actions) => actions.into_iter().next().unwrap_or_else(Action::delivered),
-        })
+        };
+        Ok(TriedOut { action, said, took: began.elapsed() })
     }
 
     /// The sinks, in the order of their names.
@@ -248,6 +275,10 @@ impl SinkSet {
             }
         }
         leftovers
+    }
+
+    fn start_for(&self, config: &SinkConfig) -> Sink {
+        self.start(&config.id, config.form, config.filter.clone(), Arc::clone(&config.render))
     }
 
     fn start(&self, id: &SinkId, form: &'static str, filter: Filter, render: Arc<dyn Render>) -> Sink {

@@ -39,6 +39,18 @@ pub enum Answer {
     Each(Vec<Action>),
 }
 
+/// What one letter came to that somebody watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// What became of it.
+    pub answer: Answer,
+    /// What the receiver said, also where it took the letter; nothing where it says nothing, or nothing was to be read.
+    pub said: Option<String>,
+}
+
+/// A trial under way.
+pub type Trying<'a> = Pin<Box<dyn Future<Output = Trial> + Send + 'a>>;
+
 /// Carries letters to one receiver. Bounds its own time; knows nothing of queues and retries.
 pub trait Transport: Send + Sync + 'static {
     /// How much one attempt may carry.
@@ -46,6 +58,11 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Tries once, with at least one letter. Dropping the future gives the attempt up.
     fn attempt<'a>(&'a self, batch: &'a [Letter], form: Form) -> Attempt<'a>;
+
+    /// Tries once with a letter that somebody watches: what the receiver says is read where nothing depends on it, too.
+    fn trial<'a>(&'a self, letter: &'a Letter) -> Trying<'a> {
+        Box::pin(async move { Trial { answer: self.attempt(std::slice::from_ref(letter), Form::Full).await, said: None } })
+    }
 }
 
 impl BatchLimits {

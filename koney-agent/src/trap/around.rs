@@ -59,20 +59,20 @@ impl Table {
     #[must_use]
     pub fn container_of(&self, seen: &Observation) -> Option<Arc<ContainerPlace>> {
         let Accessor::Container(id) = Accessor::of(&seen.subject) else { return None };
-        self.surroundings.as_ref()?.known.get(&id).cloned()
+        self.surroundings.as_ref()?.known.get(id).cloned()
     }
 
     /// The pod that the process belongs to, where that is known.
     #[must_use]
     pub fn pod_of(&self, seen: &Observation) -> Option<Arc<Pod>> {
         let Accessor::Container(id) = Accessor::of(&seen.subject) else { return None };
-        self.surroundings.as_ref()?.pods.get(&id).cloned()
+        self.surroundings.as_ref()?.pods.get(id).cloned()
     }
 
     /// It is known what traps the accessor's container has.
     #[must_use]
     pub fn is_decided(&self, seen: &Observation) -> bool {
-        self.surroundings.as_ref().is_none_or(|around| around.is_decided(&Accessor::of(&seen.subject)))
+        self.surroundings.as_ref().is_none_or(|around| around.is_decided(Accessor::of(&seen.subject)))
     }
 
     /// What is known of the containers around.

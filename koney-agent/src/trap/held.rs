@@ -1,6 +1,6 @@
 //! Descriptors that are older than their trap: each is told once, and not where a hook has told of the same process already.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use koney_common::TrapKey;
 
@@ -15,7 +15,7 @@ const REMEMBERED: usize = 4096;
 /// Who has opened which file under the hooks' eyes lately.
 #[derive(Debug, Default)]
 pub struct Held {
-    opened: BTreeSet<(u32, TrapKey)>,
+    opened: HashSet<(u32, TrapKey)>,
     order: VecDeque<(u32, TrapKey)>,
 }
 

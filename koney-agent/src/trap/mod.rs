@@ -4,6 +4,7 @@ mod around;
 #[cfg(test)]
 mod around_tests;
 mod held;
+mod hits;
 mod keys;
 mod owner;
 mod place;

@@ -9,9 +9,9 @@ use crate::{event::Observation, kernel::Root};
 /// The trap's container has ended and somebody else's process was there: what has this key now is another file. Overlays are unmounted with
 /// their containers, and the next one that is mounted gets the same device number (`get_anon_bdev`, `fs/super.c`), with the same inodes if
 /// it is of the same image.
-pub(super) fn has_ended(at: &At, accessor: &Accessor) -> bool {
+pub(super) fn has_ended(at: &At, accessor: Accessor<'_>) -> bool {
     let Place::Container(container) = &at.place else { return false };
-    let other = matches!(accessor, Accessor::Container(id) if *id != container.id);
+    let other = matches!(accessor, Accessor::Container(id) if id != container.id);
     other && !container.root.is_some_and(Root::is_alive)
 }
 
@@ -21,12 +21,12 @@ pub(super) fn has_ended(at: &At, accessor: &Accessor) -> bool {
 /// for a container that holds no trap is that container's own view of the layer, and nobody's trap.
 pub(super) fn of<'a>(holders: &'a [At], seen: &Observation) -> Vec<&'a At> {
     let accessor = Accessor::of(&seen.subject);
-    let holders: Vec<_> = holders.iter().filter(|at| !has_ended(at, &accessor)).collect();
+    let holders: Vec<_> = holders.iter().filter(|at| !has_ended(at, accessor)).collect();
     let containers = holders.iter().filter(|at| matches!(at.place, Place::Container(_))).count();
     if containers == 0 || (holders.len() == 1 && !seen.nested) {
         return holders;
     }
-    let own: Vec<_> = holders.iter().copied().filter(|at| at.place.is_of(&accessor)).collect();
+    let own: Vec<_> = holders.iter().copied().filter(|at| at.place.is_of(accessor)).collect();
     match accessor {
         _ if !own.is_empty() => own,
         Accessor::Container(_) if seen.nested => holders.into_iter().filter(|at| at.place == Place::Host).collect(),

@@ -35,12 +35,12 @@ pub struct ContainerPlace {
 }
 
 /// Where the process that touched a trap belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Accessor {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accessor<'a> {
     /// To the host, as far as its cgroup tells.
     Host,
     /// To the container of this id.
-    Container(String),
+    Container(&'a str),
 }
 
 impl Place {
@@ -64,21 +64,21 @@ impl Place {
 
     /// The accessor belongs to it.
     #[must_use]
-    pub fn is_of(&self, accessor: &Accessor) -> bool {
+    pub fn is_of(&self, accessor: Accessor<'_>) -> bool {
         match (self, accessor) {
             (Self::Host, Accessor::Host) => true,
-            (Self::Container(container), Accessor::Container(id)) => container.id == *id,
+            (Self::Container(container), Accessor::Container(id)) => container.id == id,
             _ => false,
         }
     }
 }
 
-impl Accessor {
+impl<'a> Accessor<'a> {
     /// Reads it off the process's cgroup, as the kernel recorded it.
     #[must_use]
-    pub fn of(subject: &Subject) -> Self {
+    pub fn of(subject: &'a Subject) -> Self {
         let leaf = subject.cgroup_name.as_deref();
-        let container = leaf.and_then(|leaf| ContainerRef::from_names(leaf, subject.cgroup_parent_name.as_deref()));
-        container.map_or(Self::Host, |container| Self::Container(container.id))
+        let id = leaf.and_then(|leaf| ContainerRef::id_in_names(leaf, subject.cgroup_parent_name.as_deref()));
+        id.map_or(Self::Host, Self::Container)
     }
 }

@@ -84,6 +84,9 @@ impl Planting {
     }
 
     fn may_be(&self, around: &Surroundings, seen: &Observation, hits: &[Hit]) -> bool {
+        if seen.subject.origin != Some(Origin::RuntimeExec) || hits.is_empty() {
+            return false;
+        }
         let begins = matches!(seen.operation, Operation::Create | Operation::Write);
         let follows = matches!(seen.operation, Operation::Open | Operation::Chmod | Operation::Unlink);
         let begun = || self.held.iter().any(|act| act.hits == hits);
@@ -92,12 +95,9 @@ impl Planting {
             let Place::Container(container) = &hit.place else { return false };
             let planted = around.planted.get(&container.id);
             let listed = planted.is_some_and(|planted| planted.iter().any(|planted| planted.file_path == *hit.file_path));
-            hit.place.is_of(&accessor) && !listed && content(around, hit).is_some()
+            hit.place.is_of(accessor) && !listed && content(around, hit).is_some()
         };
-        seen.subject.origin == Some(Origin::RuntimeExec)
-            && (begins || (follows && begun()))
-            && !hits.is_empty()
-            && hits.iter().all(to_be_written)
+        (begins || (follows && begun())) && hits.iter().all(to_be_written)
     }
 }
 

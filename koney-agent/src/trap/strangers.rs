@@ -39,8 +39,8 @@ impl Strangers {
 fn is_known(around: &Surroundings, (seen, hits): &Deed) -> bool {
     match Accessor::of(&seen.subject) {
         Accessor::Host => true,
-        accessor @ Accessor::Container(_) if hits.iter().any(|hit| hit.place.is_of(&accessor)) => true,
-        Accessor::Container(id) => around.known.contains_key(&id),
+        accessor @ Accessor::Container(_) if hits.iter().any(|hit| hit.place.is_of(accessor)) => true,
+        Accessor::Container(id) => around.known.contains_key(id),
     }
 }
 

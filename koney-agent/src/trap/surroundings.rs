@@ -44,7 +44,7 @@ pub struct Possible {
 
 impl Surroundings {
     /// It is known what traps the accessor's container has. The host has none but those of containers.
-    pub(super) fn is_decided(&self, accessor: &Accessor) -> bool {
+    pub(super) fn is_decided(&self, accessor: Accessor<'_>) -> bool {
         match accessor {
             Accessor::Host => true,
             Accessor::Container(id) => self.known.contains_key(id) && !self.open.contains(id),
@@ -58,8 +58,8 @@ impl Surroundings {
         else {
             return Vec::new();
         };
-        let unknown = |id| Arc::new(ContainerPlace { id, ..ContainerPlace::default() });
-        let place = Place::Container(self.known.get(&id).cloned().unwrap_or_else(|| unknown(id)));
+        let unknown = |id: &str| Arc::new(ContainerPlace { id: id.to_owned(), ..ContainerPlace::default() });
+        let place = Place::Container(self.known.get(id).cloned().unwrap_or_else(|| unknown(id)));
         let asking = |trap: &&Possible| trap.denied || seen.operation != Operation::Denied;
         let here = self.possible.iter().filter(|trap| is_same(&trap.file_path, path)).filter(asking);
         here.map(|trap| Hit { place: place.clone(), policy: Arc::clone(&trap.policy), file_path: Arc::clone(&trap.file_path) })

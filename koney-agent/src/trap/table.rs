@@ -17,19 +17,15 @@ use koney_common::{
 use tracing::{info, warn};
 
 use super::{
-    keys::{Keys, Match},
-    owner,
+    keys::Keys,
     place::{Accessor, Place},
     state::State,
     surroundings::Surroundings,
 };
 use crate::{
-    event::{Observation, Operation},
+    event::Observation,
     kernel::{ArmedKey, Fresh, Job, Outcome, Root},
 };
-
-/// Strangers remembered.
-const STRANGERS: usize = 1024;
 
 /// One trap of one policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,9 +59,9 @@ pub struct Table {
     pub(super) holders: HashMap<TrapKey, BTreeSet<At>>,
     pub(super) numbers: HashMap<u32, At>,
     /// Keys that some trap has let go of.
-    released: BTreeSet<TrapKey>,
+    pub(super) released: BTreeSet<TrapKey>,
     /// Files that were given the inode number of a decoy that is gone, until the number is a decoy's again.
-    strangers: BTreeSet<(TrapKey, Option<u32>)>,
+    pub(super) strangers: BTreeSet<(TrapKey, Option<u32>)>,
     /// What may become of traps that nobody has yet; `None` where there are no containers to get any.
     pub(super) surroundings: Option<Surroundings>,
     /// A trap is new, or may be, since [`Self::has_grown`] was asked.
@@ -192,14 +188,14 @@ impl Table {
     pub(super) fn is_root(&self, place: &Place, seen: &Observation) -> bool {
         match place.root().and_then(|root| self.roots.get(&root)) {
             Some(known) => seen.root == Some(*known),
-            None => *place != Place::Host && place.is_of(&Accessor::of(&seen.subject)),
+            None => *place != Place::Host && place.is_of(Accessor::of(&seen.subject)),
         }
     }
 
     /// There are traps that the accessor may touch by their names.
     #[must_use]
-    pub fn concerns(&self, accessor: &Accessor) -> bool {
-        *accessor == Accessor::Host && !self.traps.is_empty()
+    pub fn concerns(&self, accessor: Accessor<'_>) -> bool {
+        accessor == Accessor::Host && !self.traps.is_empty()
             || self.traps.keys().any(|at| at.place == Place::Host || at.place.is_of(accessor))
     }
 
@@ -253,52 +249,6 @@ impl Table {
         released.into_iter().filter(|key| !self.holders.contains_key(key)).collect()
     }
 
-    /// Whose the touch of an armed file was. By key where the key is known; by the kernel's trap number for one that came before its
-    /// key was.
-    ///
-    /// A file that merely has the inode number of a decoy that was moved away and deleted is nobody's; its key is let go of.
-    pub fn hits(&mut self, seen: &Observation) -> Vec<Hit> {
-        let key = seen.key;
-        let Some(holders) = self.holders.get(&key).cloned() else {
-            let at = self.numbers.get(&seen.trap).filter(|_| !self.strangers.contains(&(key, seen.generation))).cloned();
-            if at.is_none() {
-                self.released.insert(key);
-            }
-            return at.into_iter().flat_map(|at| self.hits_of(&at, seen.operation)).collect();
-        };
-        let mut trapped = Vec::new();
-        for at in holders {
-            match self.traps.get(&at).map_or(Match::Stranger, |trap| trap.keys.matches(key, seen.generation)) {
-                Match::Trap => {
-                    if matches!(seen.operation, Operation::Unlink | Operation::Replace)
-                        && let Some(trap) = self.traps.get_mut(&at)
-                    {
-                        trap.keys.doubt(key);
-                    }
-                    trapped.push(at);
-                }
-                Match::Stranger => {
-                    if self.strangers.len() >= STRANGERS {
-                        self.strangers.clear();
-                    }
-                    self.strangers.insert((key, seen.generation));
-                    if let Some(trap) = self.traps.get_mut(&at) {
-                        trap.keys.forget(key);
-                    }
-                    self.release(&at, vec![key]);
-                }
-            }
-        }
-        owner::of(&trapped, seen).into_iter().flat_map(|at| self.hits_of(at, seen.operation)).collect()
-    }
-
-    /// Every trap that has the file's key is of a container that has ended, and what was touched is none of theirs.
-    #[must_use]
-    pub fn is_anew(&self, seen: &Observation) -> bool {
-        let accessor = Accessor::of(&seen.subject);
-        self.holders.get(&seen.key).is_some_and(|holders| holders.iter().all(|at| owner::has_ended(at, &accessor)))
-    }
-
     /// A file that was no trap's turned out to be these: it stays theirs wherever it is moved. Gives the number of one.
     ///
     /// May be asked again.
@@ -331,18 +281,6 @@ impl Table {
     /// Every trap with its state.
     pub fn states(&self) -> impl Iterator<Item = (&Place, &str, &State)> {
         self.traps.iter().map(|(at, trap)| (&at.place, at.path.as_ref(), &trap.state))
-    }
-
-    /// The policies of a trap that are to be told of the operation.
-    pub(super) fn hits_of(&self, at: &At, operation: Operation) -> Vec<Hit> {
-        let policies = self.traps.get(at).into_iter().flat_map(|trap| &trap.policies);
-        let asking = policies.filter(|(_, denied)| **denied || operation != Operation::Denied);
-        let hit = |(policy, _): (&Arc<str>, _)| Hit {
-            place: at.place.clone(),
-            policy: Arc::clone(policy),
-            file_path: Arc::clone(&at.path),
-        };
-        asking.map(hit).collect()
     }
 
     /// Some policy asks for attempts that the kernel denies.

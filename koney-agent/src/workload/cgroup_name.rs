@@ -4,6 +4,8 @@
 //! as `ID` or `PREFIX-ID`. Where the kubelet speaks of slices and the runtime does not know them, one folder is named `SLICE:PREFIX:ID`.
 //! Any other length, letter or prefix is no container: the prefix of a supervisor (`crio-conmon`) is one word longer than a container's.
 
+use std::fmt;
+
 use super::Runtime;
 
 /// Hexadecimal digits of a container's id.
@@ -25,13 +27,24 @@ const PREFIXES: [(&str, Runtime); 6] = [
 ];
 
 /// A name that is a container's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Named<'a> {
     pub(super) id: &'a str,
     /// Told by the prefix; a bare id tells none.
     pub(super) runtime: Option<Runtime>,
     /// Told by the name itself only in the form with colons.
-    pub(super) pod_uid: Option<String>,
+    pub(super) pod_uid: Option<PodUid<'a>>,
+}
+
+/// A pod's uid as it stands in a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PodUid<'a>(&'a str);
+
+/// As the API writes it.
+impl fmt::Display for PodUid<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.replace('_', "-"))
+    }
 }
 
 /// The container that the name is of.
@@ -51,8 +64,8 @@ pub(super) fn container(name: &str) -> Option<Named<'_>> {
     is_id(id).then_some(Named { id, runtime: Some(runtime), pod_uid })
 }
 
-/// The uid of the pod that the name is of, as the API writes it.
-pub(super) fn pod(name: &str) -> Option<String> {
+/// The uid of the pod that the name is of.
+pub(super) fn pod(name: &str) -> Option<PodUid<'_>> {
     let Some(slice) = name.strip_suffix(".slice") else { return uid(name.strip_prefix("pod")?, b'-') };
     // A slice repeats the names of those it is in; a kubelet in a slice of its own comes first, as in kind.
     let (class, text) = slice.rsplit_once("-pod")?;
@@ -68,13 +81,13 @@ fn is_id(text: &str) -> bool {
     text.len() == ID_LEN && text.bytes().all(is_digit)
 }
 
-fn uid(text: &str, separator: u8) -> Option<String> {
+fn uid(text: &str, separator: u8) -> Option<PodUid<'_>> {
     let bytes = text.as_bytes();
     if bytes.len() == HASH_LEN && bytes.iter().copied().all(is_digit) {
-        return Some(text.to_owned());
+        return Some(PodUid(text));
     }
     let fits = |(at, byte): (usize, &u8)| if SEPARATORS.contains(&at) { *byte == separator } else { is_digit(*byte) };
-    (bytes.len() == UID_LEN && bytes.iter().enumerate().all(fits)).then(|| text.replace('_', "-"))
+    (bytes.len() == UID_LEN && bytes.iter().enumerate().all(fits)).then_some(PodUid(text))
 }
 
 /// Runtimes and the API server write small letters only.
@@ -126,11 +139,11 @@ mod tests {
             "kubelet-kubepods-burstable-pod0a1b2c3d_4e5f_6071_8293_a4b5c6d7e8f9.slice",
             "pod0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
         ] {
-            assert_eq!(pod(name), uid, "{name}");
+            assert_eq!(pod(name).map(|uid| uid.to_string()), uid, "{name}");
         }
         let hash = "0123456789abcdef0123456789abcdef";
-        assert_eq!(pod(&format!("kubepods-burstable-pod{hash}.slice")).as_deref(), Some(hash), "a static pod");
-        assert_eq!(pod(&format!("pod{hash}")).as_deref(), Some(hash));
+        assert_eq!(pod(&format!("kubepods-burstable-pod{hash}.slice")), Some(PodUid(hash)), "a static pod");
+        assert_eq!(pod(&format!("pod{hash}")), Some(PodUid(hash)));
         for name in [
             "",
             "pod",

@@ -4,7 +4,7 @@
 //! made of it. A workload can only create cgroups *below* its own; so of several containers in a path the outermost is told, and of
 //! those the outermost that is in a pod, because a node may itself be a container (kind, k3d, minikube).
 
-use super::cgroup_name::{Named, container, pod};
+use super::cgroup_name::{Named, PodUid, container, pod};
 
 /// Longer than the kernel writes it: a path ends below 4,096 bytes (`proc_cgroup_show`, `kernel/cgroup/cgroup.c`), and there is one for
 /// each of some fifteen hierarchies.
@@ -60,6 +60,12 @@ impl ContainerRef {
         outermost(parent.into_iter().chain([leaf.strip_suffix(DELETED).unwrap_or(leaf)]))
     }
 
+    /// The same, only the id: nothing is copied.
+    #[must_use]
+    pub fn id_in_names<'a>(leaf: &'a str, parent: Option<&'a str>) -> Option<&'a str> {
+        find(parent.into_iter().chain([leaf.strip_suffix(DELETED).unwrap_or(leaf)])).map(|(named, _)| named.id)
+    }
+
     /// From the text of `/proc/PID/cgroup`: a line for each hierarchy of version 1, one for version 2, or both.
     ///
     /// The lines need not agree, for a runtime need not know every hierarchy; but two that name different containers, both in pods or
@@ -101,8 +107,12 @@ fn path(line: &str) -> Option<&str> {
     Some(path.strip_suffix(DELETED).unwrap_or(path))
 }
 
-/// The outermost container in a pod, else the outermost one.
 fn outermost<'a>(names: impl Iterator<Item = &'a str>) -> Option<ContainerRef> {
+    find(names).map(|(named, above)| in_place(named, above))
+}
+
+/// The outermost container in a pod, else the outermost one, and the name above it.
+fn find<'a>(names: impl Iterator<Item = &'a str>) -> Option<(Named<'a>, Option<&'a str>)> {
     let mut names = names.peekable();
     let mut found = None;
     let mut above = None;
@@ -110,11 +120,10 @@ fn outermost<'a>(names: impl Iterator<Item = &'a str>) -> Option<ContainerRef> {
         if let Some(named) = container(name)
             && !is_podmans_pod(&named, above, names.peek().copied())
         {
-            let here = in_place(named, above);
-            if here.pod_uid.is_some() {
-                return Some(here);
+            if named.pod_uid.is_some() || above.and_then(pod).is_some() {
+                return Some((named, above));
             }
-            found = found.or(Some(here));
+            found = found.or(Some((named, above)));
         }
         above = Some(name);
     }
@@ -128,10 +137,11 @@ fn is_podmans_pod(named: &Named<'_>, above: Option<&str>, below: Option<&str>) -
 }
 
 fn in_place(named: Named<'_>, above: Option<&str>) -> ContainerRef {
+    let uid = |uid: PodUid<'_>| uid.to_string();
     ContainerRef {
         id: named.id.to_owned(),
         runtime: named.runtime.or_else(|| (above == Some("docker")).then_some(Runtime::Docker)),
-        pod_uid: named.pod_uid.or_else(|| pod(above?)),
+        pod_uid: named.pod_uid.or_else(|| pod(above?)).map(uid),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The machine itself, which in standalone mode is the one workload.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{Arc, OnceLock},
+};
 
-/// Facts read once at start.
+/// Facts read once at start, and one that is learnt later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// Name of the node or host.
@@ -11,6 +14,8 @@ pub struct Host {
     pub machine_id: Option<String>,
     /// `/proc/sys/kernel/random/boot_id`: makes a time since boot unique over reboots.
     pub boot_id: String,
+    /// The uid of the cluster that it is a node of, once that is known (uid of the namespace `kube-system`).
+    pub cluster_uid: Arc<OnceLock<String>>,
 }
 
 impl Host {
@@ -22,6 +27,7 @@ impl Host {
             name: name.unwrap_or_else(host_name),
             machine_id: ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().find_map(first_line),
             boot_id: first_line("/proc/sys/kernel/random/boot_id").unwrap_or_default(),
+            cluster_uid: Arc::default(),
         }
     }
 }

@@ -25,10 +25,20 @@ impl Asked {
             _ => return None,
         };
         let first = parts.next()?;
-        let (namespace, resource) =
-            if first == "namespaces" { (Some(parts.next()?.to_owned()), parts.next()?) } else { (None, first) };
-        let (name, subresource) = (parts.next().map(str::to_owned), parts.next().map(str::to_owned));
-        Some(Self { api, resource: resource.to_owned(), namespace, name, subresource })
+        let of =
+            |resource: &str, namespace| Self { api, resource: resource.to_owned(), namespace, name: None, subresource: None };
+        let mut asked = if first == "namespaces" {
+            // A namespace is an object of its own, and one in which others are.
+            let namespace = parts.next()?.to_owned();
+            match parts.next() {
+                Some(resource) => of(resource, Some(namespace)),
+                None => return Some(Self { name: Some(namespace), ..of(first, None) }),
+            }
+        } else {
+            of(first, None)
+        };
+        (asked.name, asked.subresource) = (parts.next().map(str::to_owned), parts.next().map(str::to_owned));
+        Some(asked)
     }
 }
 
@@ -53,6 +63,8 @@ mod tests {
         assert_eq!((asked.namespace.as_deref(), asked.name.as_deref()), (Some("shop"), Some("web-7")));
         let asked = Asked::of("/api/v1/pods").expect("a path");
         assert_eq!((asked.api.as_str(), asked.resource.as_str(), asked.namespace, asked.name), ("v1", "pods", None, None));
+        let asked = Asked::of("/api/v1/namespaces/kube-system").expect("a path");
+        assert_eq!((asked.resource.as_str(), asked.namespace, asked.name.as_deref()), ("namespaces", None, Some("kube-system")));
         assert_eq!(Asked::of("/healthz"), None);
         assert_eq!(query(Some("fieldSelector=spec.nodeName%3Dnode-1"))["fieldSelector"], "spec.nodeName=node-1");
     }

@@ -306,6 +306,7 @@ pub fn access(number: u32, policy: u8, process: u32, time: Timestamp) -> Alert {
         detector: "lsm",
         labels: Arc::default(),
         cluster: None,
+        cluster_uid: None,
         purpose: koney_agent::alert::Purpose::Alert,
     }
 }

@@ -164,7 +164,7 @@ impl Scene {
     fn decided(&mut self, decided: &Decided) -> Vec<Told> {
         let Decided { seen, hits } = decided;
         if let (Detection::Ebpf(both), Some(cgroup), true) = (&mut self.detection, seen.subject.cgroup_id, hits.is_empty()) {
-            let concerned = self.table.concerns(&Accessor::of(&seen.subject));
+            let concerned = self.table.concerns(Accessor::of(&seen.subject));
             both.0.candidates().refuse(cgroup, if concerned { seen.key } else { TrapKey::default() });
         }
         if let (Detection::Ebpf(both), Some(trap)) = (&mut self.detection, self.table.adopt(seen, hits)) {

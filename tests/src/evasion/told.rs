@@ -45,7 +45,7 @@ impl Told {
             owner: hit.place.container_id().map(str::to_owned),
             accessor: match Accessor::of(subject) {
                 Accessor::Host => None,
-                Accessor::Container(id) => Some(id),
+                Accessor::Container(id) => Some(id.to_owned()),
             },
             pid: subject.pid,
             binary: subject.executable.clone(),

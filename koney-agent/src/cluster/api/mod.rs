@@ -5,9 +5,11 @@
 
 mod connect;
 mod daemonset;
+mod identity;
 mod objects;
 mod watch;
 
 pub use connect::{ConnectError, connect};
 pub use daemonset::OwnDaemonSet;
+pub use identity::{ClusterUid, learn_uid};
 pub use watch::ApiWatcher;

@@ -31,10 +31,19 @@ const ONE_RECEIVER: &str = "[has(self.dynatrace), has(self.webhook), has(self.ot
     singular = "deceptionalertsink",
     shortname = "das",
     status = "DeceptionAlertSinkStatus",
-    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.dynatrace.secretName"),
-    printcolumn(name = "Severity", type_ = "string", json_path = ".spec.dynatrace.severity"),
+    printcolumn(name = "Receiver", type_ = "string", json_path = ".status.receiver"),
+    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.*.secretName"),
+    printcolumn(name = "Severity", type_ = "string", json_path = ".spec.*.severity"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Delivering", type_ = "string", json_path = r#".status.conditions[?(@.type=="Delivering")].status"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Nodes", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = 1),
+    printcolumn(
+        name = "Alerts",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Delivering")].message"#,
+        priority = 1
+    ),
     namespaced
 )]
 #[serde(rename_all = "camelCase")]
@@ -72,6 +81,8 @@ pub struct DeceptionAlertSinkSpec {
 /// What the cluster is told about a sink; Koney's resource has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeceptionAlertSinkStatus {
+    /// Which of the sections `spec` has, for whoever lists sinks.
+    pub receiver: Option<String>,
     /// One condition per type.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

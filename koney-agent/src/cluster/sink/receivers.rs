@@ -131,6 +131,8 @@ pub struct AlertmanagerSpec {
     /// Severity of alerts whose policy names none.
     #[serde(default)]
     pub severity: Severity,
+    /// The annotation `summary`, with places such as `{sentence}` and `{severity}`; the sentence alone where it is not given.
+    pub text: Option<String>,
     /// Send over plain HTTP; for tests only.
     #[serde(default)]
     pub allow_http: bool,
@@ -154,6 +156,9 @@ pub struct SyslogSpec {
     /// For whom they are.
     #[serde(default)]
     pub facility: SyslogFacility,
+    /// The sentence with which a message for people begins, with places such as `{sentence}` and `{severity}`; only with the format
+    /// `message`.
+    pub text: Option<String>,
     /// Send without TLS; for tests and networks that nobody else is in.
     #[serde(default)]
     pub allow_plain: bool,

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::{
-    super::{policy::DeceptionPolicy, sink::DeceptionAlertSink},
+    super::{
+        policy::DeceptionPolicy,
+        sink::{DeceptionAlertSink, Receiver},
+    },
     events::Events,
     leases::MANAGER,
     report::NodeReport,
@@ -105,14 +108,31 @@ impl Kind {
         let Some(object) = self.api.get_opt(name).await? else { return Ok(None) };
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let conditions: Vec<_> = summaries.iter().map(|summary| condition(summary, &object.data, &now)).collect();
-        let ApiResource { api_version, kind, .. } = &self.resource;
-        let patch = json!({
-            "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "status": { "conditions": conditions },
-        });
-        // Applied by type: whatever conditions others have written stay.
-        self.api.patch_status(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await?;
+        let mut status = json!({ "conditions": conditions });
+        if let Some(receiver) = receiver(&object.data) {
+            status["receiver"] = receiver.into();
+        }
+        match self.apply(name, &status).await {
+            // The installed definition is an older one. (`structured-merge-diff` refuses what a schema does not have.)
+            Err(Error::Api(refused)) if refused.message.contains("field not declared in schema") => {
+                self.apply(name, &json!({ "conditions": conditions })).await?;
+            }
+            applied => applied?,
+        }
         Ok(Some(object.object_ref(&self.resource)))
     }
+
+    /// By type: whatever conditions others have written stay.
+    async fn apply(&self, name: &str, status: &Value) -> Result<(), Error> {
+        let ApiResource { api_version, kind, .. } = &self.resource;
+        let patch = json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "status": status });
+        self.api.patch_status(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(patch)).await.map(drop)
+    }
+}
+
+/// The section that a sink's `spec` has.
+fn receiver(object: &Value) -> Option<&'static str> {
+    Receiver::SECTIONS.into_iter().find(|section| object.pointer(&format!("/spec/{section}")).is_some_and(Value::is_object))
 }
 
 /// With the time at which its status changed, which is now only if it has.

@@ -64,6 +64,11 @@ impl Stream {
         }
     }
 
+    /// What was told since the last commit, for somebody else to deliver.
+    pub(in crate::pipeline) fn told(&mut self) -> Vec<Arc<Alert>> {
+        std::mem::take(&mut self.outbox)
+    }
+
     /// What was told since the last commit is left to another agent.
     pub(in crate::pipeline) fn discard(&mut self) {
         self.outbox.clear();

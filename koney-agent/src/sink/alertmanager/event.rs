@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::alert::sentence::sentence;
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Severity, Template};
 use crate::sink::Render;
 use crate::sink::clean::{clean, cut};
 
@@ -12,20 +12,29 @@ use crate::sink::clean::{clean, cut};
 const LONGEST: usize = 1024;
 
 /// Writes alerts for Alertmanager.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PrometheusAlert {
     /// Severity of alerts whose policy names none.
     pub severity: Severity,
+    /// The annotation `summary`; the sentence alone where there is none.
+    pub summary: Option<Template>,
 }
 
 impl Render for PrometheusAlert {
     fn render(&self, alert: &Alert) -> Vec<u8> {
         let body = json!({
             "labels": labels(alert, self.severity),
-            "annotations": annotations(alert),
+            "annotations": annotations(alert, &self.summary(alert)),
             "startsAt": format!("{:.3}", alert.time),
         });
         serde_json::to_vec(&body).expect("a JSON value can be written")
+    }
+}
+
+impl PrometheusAlert {
+    fn summary(&self, alert: &Alert) -> String {
+        let Some(summary) = &self.summary else { return sentence(alert) };
+        summary.fill(alert, self.severity, str::to_owned)
     }
 }
 
@@ -54,16 +63,15 @@ fn labels(alert: &Alert, severity: Severity) -> Map<String, Value> {
     ])
 }
 
-fn annotations(alert: &Alert) -> Map<String, Value> {
+fn annotations(alert: &Alert, summary: &str) -> Map<String, Value> {
     let process = alert.process.as_ref();
-    let sentence = sentence(alert);
     let [pid, uid] = [process.and_then(|process| process.pid), process.and_then(|process| process.uid)];
     let [pid, uid] = [pid, uid].map(|number| number.map(|number| number.to_string()));
     let count = alert.repeats.map(|repeated| repeated.count.to_string());
     let (tags, techniques) = (alert.labels.tags.join(", "), alert.labels.techniques.join(", "));
     let time = format!("{:.9}", alert.time);
     texts([
-        ("summary", Some(sentence.as_str())),
+        ("summary", Some(summary)),
         ("event_id", Some(alert.id.as_str())),
         ("time", Some(time.as_str())),
         ("operation", alert.operation_name()),
@@ -93,10 +101,27 @@ mod tests {
     use crate::alert::samples;
 
     #[test]
+    fn a_summary_is_as_the_operator_writes_it() {
+        let summary = |text: &str, alert: &Alert| {
+            let summary = Some(Template::parse(text).expect("a template"));
+            let body = PrometheusAlert { severity: Severity::High, summary }.render(alert);
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            body["annotations"]["summary"].as_str().expect("text").to_owned()
+        };
+        assert_eq!(
+            summary("{policy} on {node}", &samples::on_host()),
+            format!("{} on web-1", samples::on_host().policy.unwrap_or_default())
+        );
+        let hostile = summary("{arguments} {executable}", &samples::hostile());
+        assert!(!hostile.contains(char::is_control) && hostile.chars().count() <= LONGEST, "{hostile:?}");
+    }
+
+    #[test]
     fn what_an_attacker_varies_makes_no_other_alert() {
         let mut other = samples::numbered(7);
         other.process = samples::hostile().process;
         assert_eq!(labels(&samples::in_pod(), Severity::High), labels(&other, Severity::High));
+        let annotations = |alert| annotations(alert, &sentence(alert));
         assert_ne!(annotations(&samples::in_pod()), annotations(&other));
         let valid = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         assert!(labels(&samples::coverage(), Severity::High).keys().all(|name| valid(name)));

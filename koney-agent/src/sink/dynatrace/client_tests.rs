@@ -7,7 +7,7 @@ use super::*;
 use crate::alert::{Alert, samples};
 use crate::sink::credentials::Values;
 use crate::sink::http::{Courier, Options};
-use crate::sink::{Action, Answer, Form, Letter, SinkId};
+use crate::sink::{Action, Answer, Form, Letter, SinkId, Transport as _, Trial};
 
 const TOKEN: &str = "dt0c01.PUBLIC.VERYSECRET";
 const ENDPOINT: &str = "/platform/ingest/v1/security.events";
@@ -50,6 +50,17 @@ fn without_secret(value: &impl Debug) -> String {
     let text = format!("{value:?}");
     assert!(!text.contains("VERYSECRET"), "{text}");
     text
+}
+
+#[tokio::test]
+async fn a_trial_reads_what_a_delivery_leaves_unread() {
+    let server = answering(ResponseTemplate::new(202).set_body_string(format!("queued for {TOKEN}"))).await;
+    let [letter] = letters(&samples::in_pod());
+    let Trial { answer, said } = client(&server.uri(), TOKEN, "").trial(&letter).await;
+    assert_eq!(answer, Action::delivered().into());
+    let said = said.expect("it has answered");
+    assert!(said.starts_with("answer 202 Accepted: queued for "), "{said}");
+    without_secret(&said);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 //! The specified keys come first and in the specified order, koney's own follow. Absent values are left out, never null. Of the
 //! values only risk score, pid and uid are numbers.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::alert::sentence::sentence;
@@ -11,6 +13,8 @@ use crate::sink::Render;
 
 /// Bytes of one value. Dynatrace publishes no limit for security events; its sibling APIs take this much.
 const LONGEST_VALUE: usize = 4096;
+/// Bytes of a usual event: room for it is made at once.
+const USUAL: usize = 3072;
 /// What the kernel stores as login user of a process that nobody logged in for.
 const NO_LOGIN: u32 = u32::MAX;
 
@@ -23,30 +27,34 @@ pub struct Finding {
 
 /// The keys and values in the order in which they are sent.
 #[derive(Debug)]
-struct Event {
-    fields: Vec<(&'static str, Value)>,
+struct Event<'a> {
+    fields: Vec<(&'static str, Value<'a>)>,
 }
 
 #[derive(Debug)]
-enum Value {
-    Text(String),
+enum Value<'a> {
+    Text(Cow<'a, str>),
     Integer(u32),
     Decimal(f64),
-    List(Vec<String>),
+    List(Vec<&'a str>),
 }
 
 impl Render for Finding {
     fn render(&self, alert: &Alert) -> Vec<u8> {
-        serde_json::to_vec(&Event::new(alert, self.severity)).expect("an event is text and numbers under text keys")
+        let sentence = sentence(alert);
+        let mut body = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut body, &Event::new(alert, &sentence, self.severity))
+            .expect("an event is text and numbers under text keys");
+        body
     }
 }
 
-impl Event {
-    fn new(alert: &Alert, severity: Severity) -> Self {
+impl<'a> Event<'a> {
+    fn new(alert: &'a Alert, sentence: &'a str, severity: Severity) -> Self {
         let mut event = Self { fields: Vec::with_capacity(64) };
         event.text("timestamp", alert.time_in_seconds());
         event.trap(alert);
-        event.finding(alert, severity);
+        event.finding(alert, sentence, severity);
         event.place(alert);
         if let Some(process) = &alert.process {
             event.process(process);
@@ -56,7 +64,7 @@ impl Event {
         event
     }
 
-    fn trap(&mut self, alert: &Alert) {
+    fn trap(&mut self, alert: &'a Alert) {
         self.maybe("koney.deception_policy_name", alert.policy.as_deref());
         self.text("koney.trap_type", alert.trap.koney_type());
         if let Some(file_path) = alert.trap.file_path() {
@@ -73,8 +81,7 @@ impl Event {
         }
     }
 
-    fn finding(&mut self, alert: &Alert, severity: Severity) {
-        let sentence = sentence(alert);
+    fn finding(&mut self, alert: &'a Alert, sentence: &'a str, severity: Severity) {
         let severity = alert.severity(severity);
         let finding_type = match alert.purpose {
             Purpose::Alert if alert.gap.is_some() => "KONEY_COVERAGE",
@@ -88,11 +95,11 @@ impl Event {
         self.text("event.provider", "Koney");
         self.text("event.version", "2025-07-18");
         self.text("event.id", alert.id.as_str());
-        self.text("event.description", &sentence);
+        self.text("event.description", sentence);
         self.text("finding.type", finding_type);
         self.text("finding.id", alert.id.as_str());
-        self.text("finding.title", &sentence);
-        self.text("finding.description", &sentence);
+        self.text("finding.title", sentence);
+        self.text("finding.description", sentence);
         self.text("finding.time.created", alert.time_in_seconds());
         self.text("finding.severity", severity.level());
         self.text("dt.security.risk.level", severity.level());
@@ -101,7 +108,7 @@ impl Event {
         self.text("product.vendor", "Dynatrace Research");
     }
 
-    fn place(&mut self, alert: &Alert) {
+    fn place(&mut self, alert: &'a Alert) {
         let container = alert.container();
         self.maybe("k8s.namespace.name", container.map(|container| container.namespace.as_str()));
         self.maybe("k8s.node.name", alert.node_name());
@@ -113,7 +120,7 @@ impl Event {
         self.maybe("k8s.workload.name", workload.map(|(_, name)| name.as_str()));
     }
 
-    fn process(&mut self, process: &Process) {
+    fn process(&mut self, process: &'a Process) {
         if let Some((directory, name)) = process.executable.as_deref().and_then(split_path) {
             self.text("process.executable.name", name);
             self.text("process.executable.path", directory);
@@ -126,13 +133,13 @@ impl Event {
         self.maybe("process.cwd", process.cwd.as_deref());
     }
 
-    fn object(&mut self, alert: &Alert) {
+    fn object(&mut self, alert: &'a Alert) {
         match &alert.owner {
             Owner::Container(container) => {
                 self.text("object.type", "KUBERNETES_CONTAINER_ID");
-                self.text("object.id", &container.id);
+                self.text("object.id", container.id.as_str());
                 // A finding without a name is hidden.
-                self.text("object.name", if container.is_unknown() { &container.id } else { &container.name });
+                self.text("object.name", if container.is_unknown() { container.id.as_str() } else { &container.name });
             }
             Owner::Host { machine_id, .. } => {
                 self.text("object.type", "HOST");
@@ -142,7 +149,7 @@ impl Event {
         }
     }
 
-    fn extras(&mut self, alert: &Alert) {
+    fn extras(&mut self, alert: &'a Alert) {
         self.text("event.start", format!("{:.9}", alert.repeats.map_or(alert.time, |repeated| repeated.first)));
         if let Some(repeated) = alert.repeats {
             self.text("event.end", format!("{:.9}", repeated.last));
@@ -153,7 +160,7 @@ impl Event {
             Some(Accessor::Host) => self.text("koney.accessor.kind", "host"),
             Some(Accessor::Container { id, container }) => {
                 self.text("koney.accessor.kind", "container");
-                self.text("koney.accessor.k8s.container.id", id);
+                self.text("koney.accessor.k8s.container.id", id.as_str());
                 let known = container.as_deref();
                 self.maybe("koney.accessor.k8s.namespace.name", known.map(|known| known.namespace.as_str()));
                 self.maybe("koney.accessor.k8s.pod.name", known.map(|known| known.pod.as_str()));
@@ -174,12 +181,13 @@ impl Event {
         self.maybe("rule.id", alert.policy.as_deref());
         self.maybe("rule.name", alert.policy.as_deref());
         self.maybe("k8s.cluster.name", alert.cluster.as_deref());
+        self.maybe("k8s.cluster.uid", alert.cluster_uid.as_deref());
         self.list("koney.tags", &mut alert.labels.tags.iter().map(String::as_str));
         self.list("threat.attack.technique.ids", &mut alert.labels.main_techniques());
         self.list("threat.attack.subtechnique.ids", &mut alert.labels.sub_techniques());
     }
 
-    fn process_extras(&mut self, process: &Process) {
+    fn process_extras(&mut self, process: &'a Process) {
         self.maybe("koney.process.executable", process.executable.as_deref());
         self.maybe("koney.process.tid", process.tid.map(|tid| tid.to_string()));
         self.maybe("koney.process.gid", process.gid.map(|gid| gid.to_string()));
@@ -192,29 +200,34 @@ impl Event {
         self.maybe("koney.process.parent.comm", process.parent_comm.as_deref());
     }
 
-    fn maybe(&mut self, key: &'static str, value: Option<impl Into<String>>) {
+    fn maybe(&mut self, key: &'static str, value: Option<impl Into<Cow<'a, str>>>) {
         if let Some(value) = value {
             self.text(key, value);
         }
     }
 
-    fn list(&mut self, key: &'static str, values: &mut dyn Iterator<Item = &str>) {
-        let values: Vec<_> = values.map(str::to_owned).collect();
+    fn list(&mut self, key: &'static str, values: &mut dyn Iterator<Item = &'a str>) {
+        let values: Vec<_> = values.collect();
         if !values.is_empty() {
             self.fields.push((key, Value::List(values)));
         }
     }
 
-    fn text(&mut self, key: &'static str, value: impl Into<String>) {
-        let mut value = value.into();
-        value.truncate(value.floor_char_boundary(LONGEST_VALUE));
+    fn text(&mut self, key: &'static str, value: impl Into<Cow<'a, str>>) {
+        let value = match value.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.get(..text.floor_char_boundary(LONGEST_VALUE)).unwrap_or_default()),
+            Cow::Owned(mut text) => {
+                text.truncate(text.floor_char_boundary(LONGEST_VALUE));
+                Cow::Owned(text)
+            }
+        };
         if !value.is_empty() {
             self.fields.push((key, Value::Text(value)));
         }
     }
 }
 
-impl Serialize for Event {
+impl Serialize for Event<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.fields.len()))?;
         for (key, value) in &self.fields {

@@ -212,6 +212,7 @@ fn what_the_policy_says_is_carried_and_wins() {
         ("threat.attack.technique.ids", json!(["T1552"])),
         ("threat.attack.subtechnique.ids", json!(["T1552.001"])),
         ("k8s.cluster.name", json!("prod-eu")),
+        ("k8s.cluster.uid", json!("5c1e8f2a-0b7d-4e39-9a64-d3f1b2c4a5e6")),
     ] {
         assert_eq!(event[key], value, "{key}");
     }

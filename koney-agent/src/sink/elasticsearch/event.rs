@@ -98,6 +98,7 @@ const fn score(level: Severity) -> u32 {
 fn place(fields: &mut Fields, alert: &Alert) {
     fields.maybe("host.name", alert.node_name());
     fields.maybe("orchestrator.cluster.name", alert.cluster.as_deref());
+    fields.maybe("orchestrator.cluster.id", alert.cluster_uid.as_deref());
     match &alert.owner {
         Owner::Container(container) => {
             fields.text("orchestrator.type", "kubernetes");

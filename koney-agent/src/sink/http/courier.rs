@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::sync::OnceCell;
 
 use super::{Endpoint, Reply, Settings, client, failure};
-use crate::sink::{Action, Answer, Attempt, BatchLimits, Form, Letter, Transport};
+use crate::sink::{Action, Answer, Attempt, BatchLimits, Form, Letter, Transport, Trial, Trying};
 
 const LONGEST_REASON: usize = 1024;
 const LONGEST_BODY_READ: usize = 4096;
@@ -60,17 +60,34 @@ impl<P: Protocol> Courier<P> {
 
     /// Tries once to deliver the letters, to every endpoint.
     pub async fn send(&self, batch: &[Letter], form: Form) -> Answer {
+        self.sent(batch, form, 0).await.answer
+    }
+
+    /// At least so much is read of each answer.
+    async fn sent(&self, batch: &[Letter], form: Form, least: usize) -> Trial {
         let settings = self.protocol.settings();
         let http = match self.http.get_or_try_init(|| async { client::build(settings) }).await {
             Ok(http) => http,
-            Err(error) => return Action::SlowRetry { reason: failure::client_error(error) }.into(),
+            Err(error) => {
+                let action = Action::SlowRetry { reason: failure::client_error(error) };
+                return Trial { answer: action.into(), said: None };
+            }
         };
         let post = self.protocol.post(batch, form, Timestamp::now());
-        let attempts = settings.endpoints.iter().map(|endpoint| self.post(http, endpoint, &post, batch, form));
-        self.finished(any_of(join_all(attempts).await), batch.len())
+        let attempts = settings.endpoints.iter().map(|endpoint| self.post(http, endpoint, &post, (batch, form), least));
+        let (answers, said): (Vec<_>, Vec<_>) = join_all(attempts).await.into_iter().unzip();
+        let said: Vec<_> = said.into_iter().flatten().map(|text| self.shown(&text)).collect();
+        Trial { answer: self.finished(any_of(answers), batch.len()), said: (!said.is_empty()).then(|| said.join("; ")) }
     }
 
-    async fn post(&self, http: &reqwest::Client, endpoint: &Endpoint, post: &Post, batch: &[Letter], form: Form) -> Answer {
+    async fn post(
+        &self,
+        http: &reqwest::Client,
+        endpoint: &Endpoint,
+        post: &Post,
+        (batch, form): (&[Letter], Form),
+        least: usize,
+    ) -> (Answer, Option<String>) {
         let mut request = http
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, HeaderValue::from_static(post.content_type))
@@ -81,20 +98,25 @@ impl<P: Protocol> Courier<P> {
         }
         match request.send().await {
             Ok(response) => {
-                let longest = self.protocol.reads(response.status());
-                self.protocol.answer(&Reply::read(response, longest).await, batch, form)
+                let longest = self.protocol.reads(response.status()).max(least);
+                let reply = Reply::read(response, longest).await;
+                (self.protocol.answer(&reply, batch, form), (least > 0).then(|| reply.excerpt()))
             }
-            Err(error) => failure::action(error, endpoint).into(),
+            Err(error) => (failure::action(error, endpoint).into(), None),
         }
+    }
+
+    fn shown(&self, text: &str) -> String {
+        let mut text = self.protocol.settings().redactor.redact(text);
+        text.truncate(text.floor_char_boundary(LONGEST_REASON));
+        text
     }
 
     /// A receiver may answer with what it was sent. Cut only afterwards: half a token would not be found.
     fn finished(&self, answer: Answer, letters: usize) -> Answer {
-        let redactor = &self.protocol.settings().redactor;
         let finish = |mut action: Action| {
             if let Some(text) = action.text_mut() {
-                *text = redactor.redact(text);
-                text.truncate(text.floor_char_boundary(LONGEST_REASON));
+                *text = self.shown(text);
             }
             action
         };
@@ -112,6 +134,10 @@ impl<P: Protocol> Transport for Courier<P> {
 
     fn attempt<'a>(&'a self, batch: &'a [Letter], form: Form) -> Attempt<'a> {
         Box::pin(self.send(batch, form))
+    }
+
+    fn trial<'a>(&'a self, letter: &'a Letter) -> Trying<'a> {
+        Box::pin(self.sent(std::slice::from_ref(letter), Form::Full, LONGEST_BODY_READ))
     }
 }
 

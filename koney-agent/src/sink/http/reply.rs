@@ -112,6 +112,15 @@ impl Reply {
         }
     }
 
+    /// Status and the beginning of the body as it is, for whoever tries a sink.
+    #[must_use]
+    pub fn excerpt(&self) -> String {
+        let text = if self.is_html() { "(a web page)".into() } else { String::from_utf8_lossy(&self.body) };
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text: String = text.chars().filter(|character| !character.is_control()).take(LONGEST_TEXT).collect();
+        if text.is_empty() { format!("answer {}", self.status) } else { format!("answer {}: {text}", self.status) }
+    }
+
     /// What the body says, fit for a log: its sender may be anyone.
     fn message(&self) -> Option<String> {
         let message = match serde_json::from_slice::<serde_json::Value>(&self.body) {
@@ -203,6 +212,19 @@ mod tests {
         assert_eq!(hint(&[("x-ratelimit-reset", "18446744073709551615")]), Some(18_444_991_073_709));
         let forever = Reply::test(429, &[("retry-after", "18446744073709551615")], "").retry();
         assert!(matches!(forever, Action::Retry { after: Some(LONGEST_HINT), .. }), "{forever:?}");
+    }
+
+    #[test]
+    fn an_excerpt_is_the_beginning_of_the_body_as_it_is() {
+        for (body, expected) in [
+            ("{\"text\":\"Success\",\n  \"code\":0}", r#": {"text":"Success", "code":0}"#),
+            ("ok\u{1b}[2J", ": ok[2J"),
+            ("<html>not this</html>", ": (a web page)"),
+            ("", ""),
+        ] {
+            assert_eq!(Reply::test(200, &[], body).excerpt(), format!("answer 200 OK{expected}"));
+        }
+        assert!(Reply::test(200, &[], &"\u{e9}".repeat(500)).excerpt().len() < 500, "it is short");
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn attributes(alert: &Alert) -> Fields {
 
 fn place(fields: &mut Fields, alert: &Alert) {
     fields.maybe("k8s.cluster.name", alert.cluster.as_deref());
+    fields.maybe("k8s.cluster.uid", alert.cluster_uid.as_deref());
     match &alert.owner {
         Owner::Container(container) => {
             fields.maybe("k8s.node.name", alert.node_name());

@@ -131,6 +131,13 @@ impl Index {
         Some(entry)
     }
 
+    /// The row stands for more than it says; [`Self::replace`] follows.
+    pub(super) fn count(&mut self, number: u64, head: Head) {
+        if let Some(entry) = self.rows.get_mut(&number) {
+            entry.head = head;
+        }
+    }
+
     /// Gives a row another head and body, to be written.
     pub(super) fn replace(&mut self, number: u64, head: Head, body: Vec<u8>) {
         let Some(entry) = self.rows.get_mut(&number) else { return };

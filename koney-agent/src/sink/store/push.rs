@@ -1,5 +1,7 @@
 //! From alerts to rows: which gets one of its own, and which becomes part of a count.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Store;
@@ -13,6 +15,9 @@ use crate::sink::Render;
 
 /// The largest transaction, as a part of all that the disk may hold: until it is done the file has to hold more than that.
 const TRANSACTION: usize = 8;
+
+/// Rows that stand for more alerts than they say yet, with the last of them.
+type Summed<'a> = BTreeMap<u64, &'a Alert>;
 
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +40,7 @@ impl Store {
         self.recover(now);
         let mut pushed = Pushed::default();
         let mut written = self.index.bytes();
+        let mut summed = Summed::default();
         for batch in alerts.chunks(REMEMBERED / 2) {
             let mut ids = Vec::with_capacity(batch.len());
             for alert in batch {
@@ -43,7 +49,7 @@ impl Store {
                     pushed.known += 1;
                     continue;
                 }
-                match self.take_in(now, id, alert, render) {
+                match self.take_in(now, id, alert, render, &mut summed) {
                     Some(Placement::New(State::Single)) => pushed.stored += 1,
                     Some(_) => pushed.counted += 1,
                     None => {
@@ -54,11 +60,13 @@ impl Store {
                 ids.push(id);
                 if self.index.bytes() > written + self.bounds.bytes / TRANSACTION {
                     self.seen.note(std::mem::take(&mut ids));
+                    self.sum_up(&mut summed, render);
                     self.commit(now);
                     written = self.index.bytes();
                 }
             }
             self.seen.note(ids);
+            self.sum_up(&mut summed, render);
             self.commit(now);
         }
         self.counted += pushed.counted as u64;
@@ -67,10 +75,17 @@ impl Store {
         pushed
     }
 
-    fn take_in(&mut self, now: Timestamp, id: [u8; 16], alert: &Alert, render: &dyn Render) -> Option<Placement> {
+    fn take_in<'a>(
+        &mut self,
+        now: Timestamp,
+        id: [u8; 16],
+        alert: &'a Alert,
+        render: &dyn Render,
+        summed: &mut Summed<'a>,
+    ) -> Option<Placement> {
         let kinds = Kinds::of(alert);
         let placement = self.index.placement(kinds, stands_alone(alert), self.is_short(), now);
-        let (number, head) = match placement {
+        let head = match placement {
             Placement::New(State::Single) => {
                 let body = render.render(alert);
                 let head = single(id, kinds, alert);
@@ -84,17 +99,27 @@ impl Store {
             Placement::New(state) => {
                 let window = if state == State::Fold { None } else { self.index.window(kinds.fine, now) };
                 let due = window.unwrap_or_else(|| later(now));
-                (None, Head { id: sum_id(&id), state, due, count: 0, missed: 0, ..single(id, kinds, alert) })
+                Head { id: sum_id(&id), state, due, count: 0, missed: 0, ..single(id, kinds, alert) }
             }
-            Placement::Into(number) => (Some(number), self.index.get(number)?.head),
+            Placement::Into(number) => {
+                let head = with_one_more(self.index.get(number)?.head, alert);
+                self.index.count(number, head);
+                summed.insert(number, alert);
+                return Some(placement);
+            }
         };
-        let (head, summary) = summed_up(head, alert);
-        let body = render.render(&summary);
-        match number {
-            Some(number) => self.index.replace(number, head, body),
-            None => self.place(head, body)?,
-        }
+        let head = with_one_more(head, alert);
+        self.place(head, render.render(&summary(&head, alert)))?;
         Some(placement)
+    }
+
+    /// Writes rows anew that stand for more than they say: once before they go to disk, however many came together.
+    fn sum_up(&mut self, summed: &mut Summed<'_>, render: &dyn Render) {
+        for (number, last) in std::mem::take(summed) {
+            if let Some(head) = self.index.get(number).map(|entry| entry.head) {
+                self.index.replace(number, head, render.render(&summary(&head, last)));
+            }
+        }
     }
 
     /// A new row, where there is room for it.
@@ -142,18 +167,21 @@ fn single(id: [u8; 16], kinds: Kinds, alert: &Alert) -> Head {
     Head { id, coarse, fine, state: State::Single, sealed: false, count, missed, time: alert.time, first, last, due }
 }
 
-/// The row with one more alert in it, and the alert that tells of all of them, with what is known of the last.
-fn summed_up(head: Head, alert: &Alert) -> (Head, Alert) {
+/// The row with one more alert in it.
+fn with_one_more(head: Head, alert: &Alert) -> Head {
     let (count, from, to) = alert.repeats.map_or((1, alert.time, alert.time), |sum| (sum.count, sum.first, sum.last));
     let (first, last) = (head.first.min(from), head.last.max(to));
-    let count = head.count.saturating_add(count);
     let missed = head.missed.saturating_add(alert.gap.map_or(0, |gap| gap.count));
-    let summary = Alert {
+    Head { time: last, count: head.count.saturating_add(count), missed, first, last, ..head }
+}
+
+/// What tells of all alerts of a row, with what is known of the last.
+fn summary(head: &Head, last: &Alert) -> Alert {
+    Alert {
         id: AlertId::from_digest(&head.id),
-        time: last,
-        repeats: Some(Repeated { count, first, last }),
-        gap: alert.gap.map(|gap| Gap { count: missed, ..gap }),
-        ..alert.clone()
-    };
-    (Head { time: last, count, missed, first, last, ..head }, summary)
+        time: head.last,
+        repeats: Some(Repeated { count: head.count, first: head.first, last: head.last }),
+        gap: last.gap.map(|gap| Gap { count: head.missed, ..gap }),
+        ..last.clone()
+    }
 }

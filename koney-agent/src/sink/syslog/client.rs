@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::{Config, connection, response};
-use crate::sink::{Action, Attempt, BatchLimits, Form, Letter, Transport};
+use crate::sink::{Action, Attempt, BatchLimits, Form, Letter, Transport, Trial, Trying};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -60,6 +60,14 @@ impl Transport for Client {
     /// A message is never longer than what receivers take: there is no shorter form.
     fn attempt<'a>(&'a self, batch: &'a [Letter], _: Form) -> Attempt<'a> {
         Box::pin(async move { self.send(batch).await.into() })
+    }
+
+    fn trial<'a>(&'a self, letter: &'a Letter) -> Trying<'a> {
+        Box::pin(async move {
+            let action = self.send(std::slice::from_ref(letter)).await;
+            let said = (action == Action::delivered()).then(|| response::READ.to_owned());
+            Trial { answer: action.into(), said }
+        })
     }
 }
 

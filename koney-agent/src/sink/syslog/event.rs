@@ -4,7 +4,7 @@
 
 use super::cef;
 use crate::alert::sentence::sentence;
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Severity, Template};
 use crate::sink::Render;
 use crate::sink::clean::{clean, cut};
 
@@ -38,7 +38,7 @@ pub enum Facility {
 }
 
 /// Writes alerts as syslog messages.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Message {
     /// Severity of alerts whose policy names none.
     pub severity: Severity,
@@ -46,6 +46,8 @@ pub struct Message {
     pub format: Format,
     /// For whom it is.
     pub facility: Facility,
+    /// What a message for people begins with; the sentence where there is none.
+    pub text: Option<Template>,
 }
 
 impl Facility {
@@ -69,7 +71,7 @@ impl Render for Message {
         let room = LONGEST - message.len();
         match self.format {
             Format::Cef => message.push_str(&cef::event(alert, level, room)),
-            Format::Message => message.push_str(&text(alert, level)),
+            Format::Message => message.push_str(&self.text(alert, level)),
         }
         message.truncate(message.floor_char_boundary(LONGEST));
         message.into_bytes()
@@ -91,7 +93,19 @@ fn name(node: &str) -> String {
     node.chars().filter(char::is_ascii_graphic).take(255).collect()
 }
 
-fn text(alert: &Alert, level: Severity) -> String {
+impl Message {
+    fn text(&self, alert: &Alert, level: Severity) -> String {
+        let first = match &self.text {
+            // What others wrote must not look like the values behind it.
+            Some(text) => text.fill(alert, self.severity, |value| escaped(&cut(value, LONGEST_VALUE))),
+            None => sentence(alert),
+        };
+        values(clean(&cut(&first, 4 * LONGEST_VALUE)), alert, level)
+    }
+}
+
+/// With what is known behind it.
+fn values(first: String, alert: &Alert, level: Severity) -> String {
     let process = alert.process.as_ref();
     let labels = &alert.labels;
     let values = [
@@ -110,14 +124,17 @@ fn text(alert: &Alert, level: Severity) -> String {
         ("id", Some(alert.id.as_str().to_owned())),
         ("arguments", process.and_then(|process| process.arguments.clone())),
     ];
-    values.into_iter().fold(clean(&cut(&sentence(alert), 4 * LONGEST_VALUE)), |text, (name, value)| match value {
-        // A quote in a value must not end it.
+    values.into_iter().fold(first, |text, (name, value)| match value {
         Some(value) if !value.is_empty() => {
-            let value = clean(&cut(&value, LONGEST_VALUE)).replace('\\', "\\\\").replace('"', "\\\"");
-            format!("{text} {name}=\"{value}\"")
+            format!("{text} {name}=\"{}\"", escaped(&cut(&value, LONGEST_VALUE)))
         }
         _ => text,
     })
+}
+
+/// A quote in a value must not end it.
+fn escaped(value: &str) -> String {
+    clean(value).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]
@@ -157,6 +174,17 @@ mod tests {
         for format in [Format::Cef, Format::Message] {
             assert!(message(format, &alert).len() <= LONGEST);
         }
+    }
+
+    #[test]
+    fn a_message_begins_as_the_operator_writes_it() {
+        let text = Some(Template::parse("{policy}: {arguments}").expect("a template"));
+        let message = Message { format: Format::Message, text, ..Message::default() };
+        let written = |alert: &Alert| String::from_utf8(message.render(alert)).expect("UTF-8");
+        let text = written(&samples::with_arguments(r#"a" uid="0"#));
+        let (_, text) = text.split_once(" - access - ").expect("a head");
+        assert!(text.contains(r#": a\" uid=\"0 severity="HIGH""#), "{text}");
+        assert!(!written(&samples::hostile()).contains(char::is_control));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::causes::chain;
 use crate::sink::Action;
 use crate::sink::http::refusal;
 
+/// What a receiver says by closing its side.
+pub(super) const READ: &str = "syslog has no answers; the receiver closed the connection after it had read everything";
+
 pub(super) fn delivered(answered: bool) -> Action {
     let remark = "the receiver took it and did not close the connection; whether it has read everything is not known";
     Action::Delivered { remark: (!answered).then(|| remark.to_owned()) }
