@@ -4,6 +4,7 @@
 //! ([`manifests`]). Out: a [`Snapshot`] of what is in force, with a [`Problem`] for everything that is not.
 //! Never: decisions. Which trap is armed where, and what a sink does without its Secret, others decide.
 
+mod answers;
 pub mod api;
 mod choice;
 pub mod crds;
@@ -29,6 +30,7 @@ mod validate_sink;
 #[cfg(test)]
 mod validate_tests;
 
+pub use answers::{Answer, Answers};
 pub use duration::duration;
 pub use field::FieldPath;
 pub use labels::Labels;

@@ -195,9 +195,21 @@ impl Programs {
     }
 
     /// The attached programs.
-    pub(super) fn program_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let programs = self.attached.iter().filter_map(|(method, hook)| self.ebpf.program(&hook.program(*method)));
-        programs.filter_map(|program| Some(program.fd().ok()?.as_fd()))
+    pub(super) fn program_fds(&self) -> impl Iterator<Item = (Hook, BorrowedFd<'_>)> {
+        let programs =
+            self.attached.iter().filter_map(|(method, hook)| Some((*hook, self.ebpf.program(&hook.program(*method))?)));
+        programs.filter_map(|(hook, program)| Some((hook, program.fd().ok()?.as_fd())))
+    }
+
+    /// Those of the hooks that are wanted whose programs are attached, and those whose are not.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (Hook, bool)> + '_ {
+        let wanted = |hook: &Hook| match hook {
+            Hook::FileOpen => true,
+            Hook::Denied => self.denied,
+            _ => self.changes,
+        };
+        let is_attached = |hook| self.attached.iter().any(|(_, attached)| *attached == hook);
+        Hook::ALL.into_iter().filter(wanted).map(move |hook| (hook, is_attached(hook)))
     }
 }
 

@@ -55,7 +55,7 @@ pub use backoff::{Schedule, Schedules};
 pub use claim::Claim;
 pub use config::{ConfigError, SinkConfig, SinkId, Target};
 pub use filter::Filter;
-pub use health::Health;
+pub use health::{Health, Sends};
 pub use outcome::{Action, Form};
 pub use prepare::Prepared;
 pub use queue::{Queue, Stored};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -220,6 +221,18 @@ impl SinkSet {
                 sink.counters.health(id, configured, &sink.queue.stats())
             })
             .collect()
+    }
+
+    /// How long the attempts of each sink took, in seconds.
+    #[must_use]
+    pub fn took(&self) -> Vec<(SinkId, Histogram)> {
+        self.lock().iter().map(|(id, sink)| (id.clone(), sink.counters.took())).collect()
+    }
+
+    /// How much one queue holds.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.settings.bounds
     }
 
     /// Tries whatever waits once more and ends every sink, within `deadline`. Returns the sinks that still held alerts.

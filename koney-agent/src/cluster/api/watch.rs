@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use super::{
     super::{
+        answers::Answers,
         last_known::LastKnown,
         manifests::{of_objects, report_changes},
         policy::DeceptionPolicy,
@@ -41,6 +42,7 @@ pub struct ApiWatcher {
     objects: Objects,
     publisher: watch::Sender<Arc<Snapshot>>,
     complaints: Complaints,
+    answers: Answers,
     /// Something was published.
     told: bool,
     known: Option<Arc<LastKnown>>,
@@ -58,14 +60,21 @@ impl ApiWatcher {
         let all = [(Kind::Policy, policies), (Kind::Sink, sinks), (Kind::Secret, secrets)].map(|(kind, api)| follow(kind, api));
         let (publisher, receiver) = watch::channel(Arc::default());
         let events = Box::pin(stream::select_all(all));
-        let (agent_namespace, objects, complaints) = (agent_namespace.to_owned(), Objects::default(), Complaints::default());
-        let mut watcher = Self { agent_namespace, events, objects, publisher, complaints, told: false, known };
+        let (agent_namespace, objects) = (agent_namespace.to_owned(), Objects::default());
+        let (complaints, answers) = (Complaints::default(), Answers::default());
+        let mut watcher = Self { agent_namespace, events, objects, publisher, complaints, answers, told: false, known };
         if let Some(kept) = watcher.known.as_ref().and_then(|known| known.load(KEPT)) {
             watcher.objects.restore(kept);
             watcher.told = true;
             watcher.publish();
         }
         (watcher, receiver)
+    }
+
+    /// Whether the API server answers.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        self.answers.clone()
     }
 
     /// Publishes changes until nobody receives them any more.
@@ -93,10 +102,12 @@ impl ApiWatcher {
         match self.events.next().await {
             Some((kind, Ok(event))) => {
                 self.complaints.over(kind);
+                self.answers.answered(word(kind));
                 self.objects.take(kind, event)
             }
             Some((kind, Err(error))) => {
                 self.complaints.about(kind, &error);
+                self.answers.failed(word(kind));
                 if is_refused(&error) {
                     self.objects.refuse(kind);
                 }
@@ -113,6 +124,14 @@ impl ApiWatcher {
         report_changes(&before.problems, &now.problems);
         info!(policies = now.policies.len(), sinks = now.sinks.len(), "the cluster's policies and sinks");
         self.publisher.send_replace(Arc::new(now));
+    }
+}
+
+const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Policy => "policies",
+        Kind::Sink => "sinks",
+        Kind::Secret => "secrets",
     }
 }
 
