@@ -25,6 +25,7 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
         ui::line("README.md is made anew");
     }
     definitions(&[])?;
+    metrics(&[])?;
     for made in [copies, manifests] {
         for (path, text) in made()? {
             workspace::write_atomically(&path, text.as_bytes())?;
@@ -41,6 +42,7 @@ pub(crate) fn check() -> Result<()> {
         bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
     }
     definitions(&["--check"])?;
+    metrics(&["--check"])?;
     for (path, text) in copies()?.into_iter().chain(manifests()?) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
@@ -67,9 +69,18 @@ fn manifests() -> Result<Vec<(PathBuf, String)>> {
 
 /// The definitions of the resources, by a program that knows the agent's types.
 fn definitions(options: &[&str]) -> Result<()> {
+    by_program("koney-crds", options, "deploy/crds")
+}
+
+/// The reference of the metrics, likewise.
+fn metrics(options: &[&str]) -> Result<()> {
+    by_program("koney-metrics", options, "docs/metrics.md")
+}
+
+fn by_program(name: &str, options: &[&str], place: &str) -> Result<()> {
     let mut cargo = workspace::cargo();
-    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", "koney-crds", "--"]).args(options);
-    cargo.arg(workspace::root().join("deploy/crds"));
+    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", name, "--"]).args(options);
+    cargo.arg(workspace::root().join(place));
     process::run(&mut cargo)
 }
 
