@@ -6,6 +6,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 fn main() {
@@ -19,7 +20,15 @@ fn main() {
         // Each architecture has its own: a kprobe program reads the machine's registers.
         None => built(&target(&out).join("ebpf").join(env::var_os("CARGO_CFG_TARGET_ARCH").expect("cargo sets it"))),
     };
+    println!("cargo:rustc-env=KONEY_RUSTC={}", compiler());
     fs::write(out.join("koney-ebpf.o"), bytes).expect("OUT_DIR is writable");
+}
+
+/// The version of the compiler, for example `1.96.0`.
+fn compiler() -> String {
+    let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC");
+    let told = Command::new(rustc).arg("--version").output().expect("the compiler that is about to be used says its version");
+    String::from_utf8_lossy(&told.stdout).split(' ').nth(1).unwrap_or_default().trim().to_owned()
 }
 
 /// The object that xtask has left in `folder`, or nothing.

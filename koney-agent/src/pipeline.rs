@@ -4,6 +4,7 @@ mod containers;
 mod control;
 mod crowds;
 mod events;
+mod facts;
 mod farewell;
 mod former;
 mod gaps;
@@ -19,17 +20,16 @@ mod reports;
 mod sources;
 mod stream;
 mod supervise;
+mod tally;
 mod watch;
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use koney_common::Counter;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch as channel},
@@ -38,11 +38,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    admin::{Admin, Facts, Health, Step, socket},
+    admin::{Admin, Health, Step, socket},
     alert::Labels,
     alert::{self, Purpose},
     cluster::{
-        ProblemSeverity, Reader, Snapshot,
+        Answers, ProblemSeverity, Reader, Snapshot,
         api::{ConnectError, OwnDaemonSet, learn_uid},
         manifests::FolderError,
         pods::{PodOptions, SourceError},
@@ -63,6 +63,7 @@ use readers::{OfPolicies, Readers};
 use sources::Sources;
 use stream::Stream;
 use supervise::Supervisor;
+use tally::Tally;
 
 /// How long the sinks may take to empty their queues when the agent is told to stop.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -124,10 +125,10 @@ pub enum RunError {
     #[error(transparent)]
     Kernel(#[from] KernelError),
     /// Standard output cannot be used.
-    #[error("cannot write to standard output: {0}")]
+    #[error("cannot write to standard output: {0}; give it a file, a pipe or a terminal that can be written to")]
     Stdout(std::io::Error),
     /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}")]
+    #[error("cannot wait for signals: {0}; this is a bug, please report it with the log")]
     Signals(std::io::Error),
     /// A part of the agent ended by itself.
     #[error("the agent's {0} task ended; this is a bug, please report it with the log")]
@@ -158,20 +159,29 @@ struct Shared {
     keeps: bool,
     host: Host,
     health: Arc<Health>,
-    /// What the kernel programs counted, when it was read last.
-    counted: Mutex<Counted>,
+    /// Whether those who are asked in a cluster answer.
+    answers: Vec<Answers>,
+    /// What the record task has counted.
+    tally: Tally,
+    /// What the detector said of itself when it was asked last.
+    seen: Mutex<Seen>,
 }
 
-/// What the kernel programs counted.
+/// What a detector says of itself.
 #[derive(Default)]
-struct Counted {
+struct Seen {
     method: &'static str,
+    /// What it counted; fanotify does not.
     counts: Option<Counts>,
+    /// Hooks that are wanted, by what each is attached, and whether it is.
+    hooks: Vec<(&'static str, &'static str, bool)>,
+    /// The canary was opened and not seen.
+    blind: bool,
 }
 
 impl Shared {
     /// Nothing is in force yet, and nothing watched.
-    fn new(sinks: SinkSet, keeps: bool, host: Host, refresh: Arc<Notify>) -> Self {
+    fn new(sinks: SinkSet, keeps: bool, host: Host, refresh: Arc<Notify>, answers: Vec<Answers>) -> Self {
         Self {
             table: Mutex::default(),
             look: Notify::new(),
@@ -186,7 +196,9 @@ impl Shared {
             keeps,
             host,
             health: Arc::default(),
-            counted: Mutex::default(),
+            answers,
+            tally: Tally::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -202,6 +214,7 @@ impl Shared {
     /// What is in force from now on.
     fn enforce(&self, snapshot: &Arc<Snapshot>) {
         *self.expected() = readers::of_policies(&snapshot.policies);
+        self.tally.keep(&snapshot.policies.iter().map(|policy| policy.name.as_str()).collect());
         *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels::of_policies(&snapshot.policies));
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot);
     }
@@ -214,44 +227,31 @@ impl Shared {
 
     /// For the cluster.
     fn report(&self) -> NodeReport {
-        let snapshot = Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
-        let method = self.counted.lock().unwrap_or_else(PoisonError::into_inner).method;
-        reports::report(method, &snapshot, &self.table(), &self.sinks.health())
+        reports::report(self.method(), &self.snapshot(), &self.table(), &self.sinks.health())
     }
 
     /// Every object that there is is in force.
     fn is_free_of_errors(&self) -> bool {
-        let snapshot = Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
-        !snapshot.problems.iter().any(|problem| problem.severity == ProblemSeverity::Error)
+        !self.snapshot().problems.iter().any(|problem| problem.severity == ProblemSeverity::Error)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How opens are seen.
     fn method(&self) -> &'static str {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner).method
+        self.seen(|seen| seen.method)
+    }
+
+    fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The record task has come round.
-    fn beat(&self, method: &'static str, counts: Option<Counts>) {
+    fn beat(&self, seen: Seen) {
         self.health.beat();
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Counted { method, counts };
-    }
-
-    /// For metrics.
-    fn facts(&self) -> Facts {
-        let mut traps = BTreeMap::new();
-        for (_, _, state) in self.table().states() {
-            *traps.entry(state.name()).or_insert(0) += 1;
-        }
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let kernel = counted.counts.iter().flat_map(|counts| Counter::ALL.map(|(counter, name)| (name, counts.get(counter))));
-        Facts {
-            method: counted.method,
-            traps: traps.into_iter().collect(),
-            kernel: kernel.collect(),
-            skipped: counted.counts.as_ref().and_then(|counts| counts.missed),
-            sinks: self.sinks.health(),
-            steps: self.health.steps().collect(),
-        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     fn holders(&self) -> Vec<Holder> {
@@ -293,7 +293,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let heartbeat = move || alert::message(Purpose::Heartbeat, Clock.boot_ns(), &beat, Clock, "none");
     let sinks = SinkSet::new(Settings { folder, heartbeat: Some(Arc::new(heartbeat)), ..Settings::default() });
     sinks.add_builtin("stdout", Arc::new(stdout::Line), Arc::new(stdout::Lines::stdout().map_err(RunError::Stdout)?));
-    let shared = Arc::new(Shared::new(sinks, config.state.is_some(), host, Arc::clone(&refresh)));
+    let shared = Arc::new(Shared::new(sinks, config.state.is_some(), host, Arc::clone(&refresh), sources.answers()));
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
     let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;

@@ -21,6 +21,7 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
     }
     definitions(&[])?;
     reference(&[])?;
+    metrics(&[])?;
     for made in [copies, manifests] {
         for (path, text) in made()? {
             workspace::write_atomically(&path, text.as_bytes())?;
@@ -39,6 +40,7 @@ pub(crate) fn check() -> Result<()> {
     }
     definitions(&["--check"])?;
     reference(&["--check"])?;
+    metrics(&["--check"])?;
     for (path, text) in copies()?.into_iter().chain(manifests()?) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
@@ -47,14 +49,14 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// The chart's own copy of the definitions.
+/// The chart's own copies of the definitions and of the rules for Prometheus.
 fn copies() -> Result<Vec<(PathBuf, String)>> {
-    let copy = |name: &str| {
-        let made = workspace::root().join("deploy/crds").join(name);
+    let copy = |file: &str| {
+        let made = workspace::root().join("deploy").join(file);
         let text = fs::read_to_string(&made).with_context(|| format!("cannot read {}", made.display()))?;
-        Ok((chart::folder().join("files/crds").join(name), text))
+        Ok((chart::folder().join("files").join(file), text))
     };
-    ["deceptionalertsinks.yaml", "deceptionpolicies.yaml"].into_iter().map(copy).collect()
+    ["crds/deceptionalertsinks.yaml", "crds/deceptionpolicies.yaml", "prometheus/rules.yaml"].into_iter().map(copy).collect()
 }
 
 /// What the chart comes to, with the copy of the definitions that is in it.
@@ -65,9 +67,18 @@ fn manifests() -> Result<Vec<(PathBuf, String)>> {
 
 /// The definitions of the resources, by a program that knows the agent's types.
 fn definitions(options: &[&str]) -> Result<()> {
+    by_program("koney-crds", options, "deploy/crds")
+}
+
+/// The reference of the metrics, likewise.
+fn metrics(options: &[&str]) -> Result<()> {
+    by_program("koney-metrics", options, "docs/metrics.md")
+}
+
+fn by_program(name: &str, options: &[&str], place: &str) -> Result<()> {
     let mut cargo = workspace::cargo();
-    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", "koney-crds", "--"]).args(options);
-    cargo.arg(workspace::root().join("deploy/crds"));
+    cargo.args(["run", "--quiet", "--package", "koney-tests", "--bin", name, "--"]).args(options);
+    cargo.arg(workspace::root().join(place));
     process::run(&mut cargo)
 }
 

@@ -5,7 +5,7 @@
 mod accept;
 mod ask;
 mod health;
-mod metrics;
+pub mod metrics;
 mod operator;
 mod server;
 pub mod socket;
@@ -14,6 +14,6 @@ mod socket_tests;
 
 pub use ask::{Agent, AskError};
 pub use health::{Health, Step};
-pub use metrics::Facts;
+pub use metrics::{Facts, Validity};
 pub use operator::{Answering, DeadLetter, Operator, Refused, Tested, Which};
 pub use server::{Admin, DEFAULT};

@@ -1,4 +1,4 @@
-//! Three pages over HTTP, for whoever can reach the address. Everything about a request but its path is ignored.
+//! Three pages over HTTP, for whoever can reach the address. Everything about a request but its path is ignored, and for metrics the form that it asks for.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
 };
 use tokio::{net::TcpListener, time::sleep};
 use tracing::{debug, info, warn};
@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use super::{
     accept::{self, Limits},
     health::Health,
-    metrics::{self, Facts},
+    metrics::{self, Facts, Form},
 };
 
 /// Where the pages are unless the configuration says otherwise.
@@ -73,15 +73,17 @@ impl Admin {
                 text(done(alive), if alive { "alive\n" } else { "no records are read\n" }.to_owned())
             }
             "/readyz" => text(done(self.health.is_ready()), self.health.report()),
-            "/metrics" => match metrics::page(&(self.facts)()) {
-                Ok(page) => {
-                    let mut response = text(StatusCode::OK, page);
-                    let form = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-                    response.headers_mut().insert(CONTENT_TYPE, form);
-                    response
+            "/metrics" => {
+                let form = Form::accepted(request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+                match metrics::page((self.facts)(), form) {
+                    Ok(page) => {
+                        let mut response = text(StatusCode::OK, page);
+                        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+                        response
+                    }
+                    Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
                 }
-                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-            },
+            }
             _ => text(StatusCode::NOT_FOUND, "/livez, /readyz, /metrics\n".to_owned()),
         }
     }

@@ -233,6 +233,19 @@ impl Container {
 }
 
 impl GapCause {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::RingFull,
+        Self::ProgramSkipped,
+        Self::NotArmed,
+        Self::QueueFull,
+        Self::NotOpened,
+        Self::Blind,
+        Self::NoAgent,
+        Self::HeldAtReboot,
+        Self::InMemory,
+    ];
+
     /// One word for machines.
     #[must_use]
     pub const fn name(self) -> &'static str {

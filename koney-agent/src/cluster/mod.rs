@@ -4,7 +4,10 @@
 //! ([`manifests`]). Out: a [`Snapshot`] of what is in force, with a [`Problem`] for everything that is not.
 //! Never: decisions. Which trap is armed where, and what a sink does without its Secret, others decide.
 
+mod answers;
 pub mod api;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod choice;
 pub mod crds;
 mod duration;
@@ -29,6 +32,7 @@ mod validate_sink;
 #[cfg(test)]
 mod validate_tests;
 
+pub use answers::{Answer, Answers};
 pub use duration::duration;
 pub use field::FieldPath;
 pub use labels::Labels;

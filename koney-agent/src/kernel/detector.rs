@@ -16,7 +16,7 @@ use super::{
     environment::{self, Environment},
     error::{Attempts, KernelError},
     gate::Gate,
-    hook::HookFailure,
+    hook::{Hook, HookFailure},
     load::Programs,
     method::{Choice, Method},
     names::Names,
@@ -228,6 +228,11 @@ impl Detector {
     /// What was seen, emitted, dropped and missed so far.
     pub fn counts(&self) -> io::Result<Counts> {
         Counts::read(&self.counters, self.programs.program_fds())
+    }
+
+    /// Every hook that is wanted, by what it is attached (`fexit` for denied opens, else the method), and whether it is.
+    pub fn hooks(&self) -> impl Iterator<Item = (Hook, &'static str, bool)> + '_ {
+        self.programs.hooks(self.report.method)
     }
 
     /// Attaches again, for a canary that stayed away: somebody may have removed the link or the entry.

@@ -242,9 +242,21 @@ impl Programs {
     }
 
     /// The attached programs.
-    pub(super) fn program_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let programs = self.attached.iter().filter_map(|(method, hook)| self.ebpf.program(&self.program(*method, *hook)));
-        programs.filter_map(|program| Some(program.fd().ok()?.as_fd()))
+    pub(super) fn program_fds(&self) -> impl Iterator<Item = (Hook, BorrowedFd<'_>)> {
+        let programs =
+            self.attached.iter().filter_map(|(method, hook)| Some((*hook, self.ebpf.program(&self.program(*method, *hook))?)));
+        programs.filter_map(|(hook, program)| Some((hook, program.fd().ok()?.as_fd())))
+    }
+
+    /// The hooks that are wanted, the way in which each would be attached, and whether it is.
+    pub(super) fn hooks(&self, method: Method) -> impl Iterator<Item = (Hook, &'static str, bool)> + '_ {
+        let wanted = |hook: &Hook| match hook {
+            Hook::FileOpen => true,
+            Hook::Denied => self.denied,
+            _ => self.changes,
+        };
+        let is_attached = |hook| self.attached.iter().any(|(_, attached)| *attached == hook);
+        Hook::ALL.into_iter().filter(wanted).map(move |hook| (hook, hook.kind(method), is_attached(hook)))
     }
 }
 

@@ -8,6 +8,8 @@ mod attach;
 pub mod btf;
 mod canary;
 mod candidates;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod counters;
 mod detection;
 mod detector;
@@ -46,7 +48,7 @@ pub use arm::{ArmError, Armed, ArmedKey, Job, Outcome};
 pub use attach::CANARY_DEADLINE;
 pub use canary::{is_canary, is_undecided};
 pub use candidates::Candidates;
-pub use counters::Counts;
+pub use counters::{Counts, Run};
 pub use detection::Detection;
 pub use detector::{Detector, Options, Report, Rings};
 pub use environment::{Environment, Preemption};

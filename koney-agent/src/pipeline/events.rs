@@ -9,7 +9,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Shared,
+    Seen, Shared,
     gaps::Gaps,
     records::{CANARY, COUNT},
     stream::Stream,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     alert::GapCause,
     kernel::{
-        CANARY_DEADLINE,
+        CANARY_DEADLINE, Hook,
         fanotify::{Detector, Losses},
     },
 };
@@ -55,7 +55,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
                 health.look(&mut detector);
                 stream.decide(false);
                 stream.gaps(health.gaps.due(false));
-                shared.beat(stream.detector, None);
+                shared.beat(Seen { method: stream.detector, counts: None, hooks: vec![(Hook::FileOpen.name(), stream.detector, true)], blind: health.blind });
                 Ok(())
             }
             _ = canary.tick() => {

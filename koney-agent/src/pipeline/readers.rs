@@ -8,6 +8,7 @@ use std::{
 
 use tracing::{debug, info};
 
+use super::tally::Count;
 use crate::{
     cluster::{Policy, Reader, pods::Pod},
     event::{Observation, Operation},
@@ -32,7 +33,6 @@ pub(super) struct Readers {
     /// `pkg/volume/util/atomic_writer.go`): to the decoys of containers it may do anything.
     kubelets: Vec<PathBuf>,
     told: HashSet<(String, String)>,
-    total: u64,
 }
 
 /// Who touched a decoy, as far as it matters here.
@@ -57,6 +57,7 @@ impl Readers {
         hits: Vec<Hit>,
         pod: Option<&Pod>,
         of_policies: &OfPolicies,
+        count: &Count,
     ) -> Vec<Hit> {
         if self.named.is_empty() && self.kubelets.is_empty() && of_policies.is_empty() {
             return hits;
@@ -65,7 +66,7 @@ impl Readers {
         let of_containers = hits.iter().all(|hit| hit.place != Place::Host);
         if of_containers && let Some(kubelet) = self.kubelets.iter().find(|path| who.runs(path)) {
             let kubelet = kubelet.display().to_string();
-            self.tell(seen, &hits, &kubelet);
+            self.tell(seen, &hits, &kubelet, count.add(1));
             return Vec::new();
         }
         if seen.operation != Operation::Open {
@@ -81,14 +82,13 @@ impl Readers {
         let mut unexpected = hits;
         let expected: Vec<_> = unexpected.extract_if(.., is_expected).collect();
         if let Some(reader) = reader {
-            self.tell(seen, &expected, &reader);
+            self.tell(seen, &expected, &reader, count.add(1));
         }
         unexpected
     }
 
-    fn tell(&mut self, seen: &Observation, hits: &[Hit], reader: &str) {
-        self.total += 1;
-        let (total, operation) = (self.total, seen.operation.name());
+    fn tell(&mut self, seen: &Observation, hits: &[Hit], reader: &str, total: u64) {
+        let operation = seen.operation.name();
         let trap = hits.first().map(|hit| hit.file_path.to_string()).unwrap_or_default();
         let path = trap.escape_debug().to_string();
         if self.told.len() < TOLD && self.told.insert((reader.to_owned(), trap)) {
@@ -157,7 +157,7 @@ mod tests {
     /// How many of the hits nobody expects.
     fn unexpected(readers: &mut Readers, seen: &Observation, places: &[Place]) -> usize {
         let hits = places.iter().map(|place| hit(place, "p")).collect();
-        readers.unexpected(seen, hits, None, &OfPolicies::new()).len()
+        readers.unexpected(seen, hits, None, &OfPolicies::new(), &Count::default()).len()
     }
 
     fn own() -> PathBuf {
@@ -197,7 +197,11 @@ mod tests {
         let reader = || vec!["backup".parse().expect("a reader")];
         let of_policies: OfPolicies = [("expects".to_owned(), reader())].into();
         let left = |readers: &mut Readers, seen: &Observation, pod: Option<&Pod>, of: &OfPolicies| {
-            readers.unexpected(seen, hits(), pod, of).into_iter().map(|hit| hit.policy.to_string()).collect::<Vec<_>>()
+            readers
+                .unexpected(seen, hits(), pod, of, &Count::default())
+                .into_iter()
+                .map(|hit| hit.policy.to_string())
+                .collect::<Vec<_>>()
         };
         let mut none = Readers::default();
         assert_eq!(left(&mut none, &in_container(), Some(&pod), &of_policies), ["does-not"]);

@@ -44,7 +44,7 @@ pub(super) async fn run(
             }
             _ = count.tick() => {
                 watch.count(&mut stream);
-                shared.beat(stream.detector, Some(watch.counted()));
+                shared.beat(watch.seen(stream.detector));
                 if watch.is_relieved() {
                     watch.release(&mut stream);
                     break;

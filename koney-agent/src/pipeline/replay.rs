@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Counted, Shared, readers::Readers, stream::Stream};
+use super::{Seen, Shared, readers::Readers, stream::Stream};
 use crate::{alert::Alert, sink::SinkSet, trap::Table, workload::Host};
 
 /// Takes records as the kernel would have written them.
@@ -17,8 +17,8 @@ impl Replay {
     pub fn new(table: Table, sinks: SinkSet, in_cluster: bool) -> Self {
         let shared = Arc::new(Shared {
             table: Mutex::new(table),
-            counted: Mutex::new(Counted { method: "replay", counts: None }),
-            ..Shared::new(sinks, false, Host::read(None), Arc::default())
+            seen: Mutex::new(Seen { method: "replay", ..Seen::default() }),
+            ..Shared::new(sinks, false, Host::read(None), Arc::default(), Vec::new())
         });
         let stream = Stream::new(Arc::clone(&shared), "replay", Readers::new(Vec::new(), in_cluster), <_>::default());
         Self { shared, stream }

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::{ClusterOptions, RunError, Source, control::Inputs, supervise::Supervisor};
 use crate::cluster::{
-    LastKnown, Snapshot,
+    Answers, LastKnown, Snapshot,
     api::{ApiWatcher, connect},
     manifests::Watcher,
     pods::{PodWatcher, Pods},
@@ -56,6 +56,14 @@ impl Sources {
         match self {
             Self::Manifests(..) => None,
             Self::Cluster(watchers, ..) => Some(watchers.2.clone()),
+        }
+    }
+
+    /// Whether those who are asked in a cluster answer.
+    pub(super) fn answers(&self) -> Vec<Answers> {
+        match self {
+            Self::Manifests(..) => Vec::new(),
+            Self::Cluster(watchers, ..) => vec![watchers.0.answers(), watchers.1.answers()],
         }
     }
 

@@ -3,7 +3,7 @@
 mod late;
 mod outbox;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use koney_common::TrapKey;
 use tracing::{debug, error, info};
@@ -38,15 +38,12 @@ pub(super) struct Stream {
     readers: Readers,
     strangers: Strangers,
     planting: Planting,
-    planted: usize,
     held: Held,
     overlap: Overlap,
     /// What is read now was seen by the programs of an earlier agent.
     former: bool,
     /// Files that only have a decoy's name, for the kernel to know.
     verdicts: Vec<Verdict>,
-    undecodable: u64,
-    stale: u64,
     /// What is held, on disk.
     journal: Journal,
     /// What earlier agents held when they ended.
@@ -84,13 +81,10 @@ impl Stream {
             readers,
             strangers: Strangers::default(),
             planting: Planting::default(),
-            planted: 0,
             held: Held::default(),
             overlap: Overlap::default(),
             former: false,
             verdicts: Vec::new(),
-            undecodable: 0,
-            stale: 0,
             journal,
             left: Some(left),
             current: None,
@@ -141,8 +135,8 @@ impl Stream {
                 }
             }
             Err(error) => {
-                self.undecodable += 1;
-                error!(%error, total = self.undecodable, "a record cannot be read; this is a bug, please report it");
+                let total = self.shared.tally.unreadable.add(1);
+                error!(%error, total, "a record cannot be read");
             }
         }
         false
@@ -177,9 +171,9 @@ impl Stream {
         let hits = self.shared.table().hits(&seen);
         if hits.is_empty() {
             // Its policy went away while the record was on its way, or a stranger was given a decoy's inode number.
-            self.stale += 1;
+            let total = self.shared.tally.stale.add(1);
             self.settled(&seen);
-            debug!(trap = seen.trap, total = self.stale, "a touch of a file that is no trap any more");
+            debug!(trap = seen.trap, total, "a touch of a file that is no trap any more");
             return;
         }
         self.hit(seen, hits);
@@ -237,8 +231,8 @@ impl Stream {
             self.tell(&seen, &hits);
         }
         if !planted.is_empty() {
-            self.planted += planted.len();
-            info!(acts = planted.len(), total = self.planted, "Koney has planted a decoy; what it did to it is not told");
+            let total = self.shared.tally.planting.add(planted.len() as u64);
+            info!(acts = planted.len(), total, "Koney has planted a decoy; what it did to it is not told");
         }
         for seen in planted {
             self.settled(&seen);
@@ -299,7 +293,7 @@ impl Stream {
     fn introduced(&mut self, (seen, hits): Deed) {
         let expected = Arc::clone(&*self.shared.expected());
         let pod = self.shared.table().pod_of(&seen);
-        let hits = self.readers.unexpected(&seen, hits, pod.as_deref(), &expected);
+        let hits = self.readers.unexpected(&seen, hits, pod.as_deref(), &expected, &self.shared.tally.expected);
         let (key, id) = (repeats::key(&seen), journal::id(&seen));
         if hits.is_empty() {
             self.settled(&seen);
@@ -331,6 +325,7 @@ impl Stream {
             Arc::new(alert::of_hit(seen, hit, labels, container.as_deref(), &self.shared.host, Clock, self.detector))
         };
         let alerts: Vec<_> = hits.iter().map(alert).collect();
+        self.shared.tally.told(&alerts, Duration::from_nanos(Clock.boot_ns().saturating_sub(seen.boot_ns)));
         self.deliver(&alerts);
         self.crowds.note(seen.trap, &alerts);
         self.bursts.begin(repeats::key(seen), alerts);

@@ -7,6 +7,7 @@ use tokio::{task::block_in_place, time::Instant};
 use tracing::{error, info, warn};
 
 use super::{
+    Seen,
     former::Formers,
     gaps::Gaps,
     stream::{Stream, Verdict},
@@ -208,9 +209,14 @@ impl Watch {
         }
     }
 
-    /// What the kernel programs counted.
-    pub(super) const fn counted(&self) -> Counts {
-        self.last
+    /// What the kernel programs counted, and which of them see.
+    pub(super) fn seen(&self, method: &'static str) -> Seen {
+        Seen {
+            method,
+            counts: Some(self.last),
+            hooks: self.detector.hooks().map(|(hook, by, attached)| (hook.name(), by, attached)).collect(),
+            blind: matches!(self.canary, Canary::Blind { .. }),
+        }
     }
 
     pub(super) fn touch(&mut self) {

@@ -2,11 +2,35 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::SinkId;
 use super::store::{Place, Stats};
+
+/// Seconds, from what a receiver nearby takes to the longest that one is waited for.
+const TOOK: [f64; 8] = [0.01, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0];
+
+/// What an attempt to send a batch came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// All of it was taken.
+    Accepted,
+    /// Some of it will never be.
+    Rejected,
+    /// It was refused together, or is too large: to be tried in smaller parts, or shorter.
+    Split,
+    /// It failed, and is tried again.
+    Retried,
+    /// A person has to mend something first.
+    Blocked,
+}
+
+/// How often attempts came to what, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sends([u64; Sent::ALL.len()]);
 
 /// One sink at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +41,8 @@ pub struct Health {
     pub configured: bool,
     /// Alerts that wait, each row of the queue once.
     pub queued: usize,
+    /// Their bytes.
+    pub bytes: usize,
     /// When the oldest of them happened.
     pub oldest: Option<Timestamp>,
     /// Why a kill would lose what is queued, if it would.
@@ -33,6 +59,10 @@ pub struct Health {
     pub dropped: u64,
     /// Attempts that failed and are repeated.
     pub retried: u64,
+    /// Attempts by what they came to.
+    pub sends: Sends,
+    /// When the receiver last took an alert.
+    pub last_success: Option<Timestamp>,
     /// Why alerts wait now, or why the configuration in use is not the newest.
     pub last_error: Option<String>,
 }
@@ -45,6 +75,7 @@ impl Health {
             id,
             configured: false,
             queued: 0,
+            bytes: 0,
             oldest: None,
             volatile: None,
             counted: 0,
@@ -53,24 +84,72 @@ impl Health {
             dead_letters: 0,
             dropped: 0,
             retried: 0,
+            sends: Sends::default(),
+            last_success: None,
             last_error: None,
         }
     }
 }
 
+impl Sent {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Accepted, "accepted"),
+        (Self::Rejected, "rejected"),
+        (Self::Split, "split"),
+        (Self::Retried, "retried"),
+        (Self::Blocked, "blocked"),
+    ];
+}
+
+impl Sends {
+    /// Each outcome with how often it was.
+    pub fn rows(self) -> impl Iterator<Item = (&'static str, u64)> {
+        Sent::ALL.into_iter().map(|(_, name)| name).zip(self.0)
+    }
+}
+
 /// What the task of a sink counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counters {
     delivered: AtomicU64,
     rejected: AtomicU64,
     retried: AtomicU64,
+    sends: [AtomicU64; Sent::ALL.len()],
+    took: Histogram,
+    last_success: Mutex<Option<Timestamp>>,
     config_error: Mutex<Option<String>>,
     send_error: Mutex<Option<String>>,
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            delivered: AtomicU64::default(),
+            rejected: AtomicU64::default(),
+            retried: AtomicU64::default(),
+            sends: <[AtomicU64; Sent::ALL.len()]>::default(),
+            took: Histogram::new(TOOK),
+            last_success: Mutex::default(),
+            config_error: Mutex::default(),
+            send_error: Mutex::default(),
+        }
+    }
+}
+
 impl Counters {
-    pub(super) fn count_delivered(&self, alerts: usize) {
+    /// How long attempts took, in seconds.
+    pub(super) fn took(&self) -> Histogram {
+        self.took.clone()
+    }
+
+    pub(super) fn count_send(&self, sent: Sent, took: Duration) {
+        self.sends[sent as usize].fetch_add(1, Ordering::Relaxed);
+        self.took.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn count_delivered(&self, alerts: usize, now: Timestamp) {
         if alerts > 0 {
+            *self.last_success.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
             self.delivered.fetch_add(alerts as u64, Ordering::Relaxed);
             replace(&self.send_error, None);
         }
@@ -97,6 +176,7 @@ impl Counters {
         Health {
             configured,
             queued: stats.rows,
+            bytes: stats.bytes,
             oldest: stats.oldest,
             volatile: match &stats.place {
                 Place::Disk => None,
@@ -108,6 +188,8 @@ impl Counters {
             dead_letters: stats.dead,
             dropped: stats.given_up + stats.forgotten,
             retried: self.retried.load(Ordering::Relaxed),
+            sends: Sends(self.sends.each_ref().map(|count| count.load(Ordering::Relaxed))),
+            last_success: *self.last_success.lock().unwrap_or_else(PoisonError::into_inner),
             last_error: read(&self.config_error).or_else(|| read(&self.send_error)),
             ..Health::new(id.clone())
         }

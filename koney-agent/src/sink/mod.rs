@@ -5,6 +5,8 @@
 
 pub mod alertmanager;
 mod backoff;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod claim;
 mod clean;
 mod config;
@@ -55,7 +57,7 @@ pub use backoff::{Schedule, Schedules};
 pub use claim::Claim;
 pub use config::{ConfigError, SinkConfig, SinkId, Target};
 pub use filter::Filter;
-pub use health::Health;
+pub use health::{Health, Sends};
 pub use outcome::{Action, Form};
 pub use prepare::Prepared;
 pub use queue::{Queue, Stored};

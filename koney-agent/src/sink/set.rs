@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -215,10 +216,14 @@ impl SinkSet {
     pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<TriedOut, String> {
         let (transport, body) = {
             let sinks = self.lock();
-            let sink = sinks.get(id).ok_or_else(|| format!("sink {id} is gone"))?;
+            let sink =
+                sinks.get(id).ok_or_else(|| format!("sink {id} has just gone; see whether its resource is still there"))?;
             let transport = sink.orders.borrow().transport.clone();
             let error = || sink.counters.health(id, false, &sink.queue.stats()).last_error;
-            let transport = transport.ok_or_else(|| error().unwrap_or_else(|| format!("sink {id} has no configuration")))?;
+            let transport = transport.ok_or_else(|| {
+                error()
+                    .unwrap_or_else(|| format!("sink {id} has no configuration; name a receiver and its Secret in the resource"))
+            })?;
             (transport, sink.render.render(alert))
         };
         let letter = Letter { id: alert.id.clone(), time: alert.time, body };
@@ -247,6 +252,18 @@ impl SinkSet {
                 sink.counters.health(id, configured, &sink.queue.stats())
             })
             .collect()
+    }
+
+    /// How long the attempts of each sink took, in seconds.
+    #[must_use]
+    pub fn took(&self) -> Vec<(SinkId, Histogram)> {
+        self.lock().iter().map(|(id, sink)| (id.clone(), sink.counters.took())).collect()
+    }
+
+    /// How much one queue holds.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.settings.bounds
     }
 
     /// Tries whatever waits once more and ends every sink, within `deadline`. Returns the sinks that still held alerts.

@@ -104,7 +104,9 @@ impl Task {
             if letters.is_empty() {
                 continue;
             }
+            let began = Instant::now();
             let answer = transport.attempt(&letters, pace.form()).await;
+            let answer = (answer, began.elapsed());
             let wait = self.settle(&letters, answer, attempt, &mut pace, &mut remarked).await;
             match wait {
                 None => {}
@@ -165,12 +167,13 @@ impl Task {
     async fn settle(
         &self,
         letters: &[Letter],
-        answer: Answer,
+        (answer, took): (Answer, Duration),
         attempt: Try,
         pace: &mut Pace,
         remarked: &mut bool,
     ) -> Option<(Duration, bool)> {
         let verdict = Verdict::of(letters.len(), answer, pace.form() == Form::Short);
+        self.counters.count_send(verdict.sent(), took);
         let id = |index: usize| letters.get(index).map(|letter| letter.id.clone());
         let delivered: Vec<_> = verdict.delivered.iter().filter_map(|index| id(*index)).collect();
         for id in &delivered {
@@ -190,7 +193,7 @@ impl Task {
             let (rejected, _) = self.counters.count_rejected(reason);
             tracing::error!(sink = %self.id, event.id = id.as_str(), reason, rejected, "alert rejected; it is kept among the dead letters");
         }
-        self.counters.count_delivered(delivered.len());
+        self.counters.count_delivered(delivered.len(), self.queue.now());
         let settled = delivered.len() + rejected.len();
         let trouble = match verdict.trouble {
             // Nobody can take up what standard output had no reader for.

@@ -13,3 +13,5 @@ pub use connect::{ConnectError, connect};
 pub use daemonset::OwnDaemonSet;
 pub use identity::{ClusterUid, learn_uid};
 pub use watch::ApiWatcher;
+#[cfg(test)]
+pub(super) use watch::{cause, remedy};

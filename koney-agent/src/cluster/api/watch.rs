@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use super::{
     super::{
+        answers::Answers,
         last_known::LastKnown,
         manifests::{of_objects, report_changes},
         policy::DeceptionPolicy,
@@ -41,6 +42,7 @@ pub struct ApiWatcher {
     objects: Objects,
     publisher: watch::Sender<Arc<Snapshot>>,
     complaints: Complaints,
+    answers: Answers,
     /// Something was published.
     told: bool,
     known: Option<Arc<LastKnown>>,
@@ -58,14 +60,21 @@ impl ApiWatcher {
         let all = [(Kind::Policy, policies), (Kind::Sink, sinks), (Kind::Secret, secrets)].map(|(kind, api)| follow(kind, api));
         let (publisher, receiver) = watch::channel(Arc::default());
         let events = Box::pin(stream::select_all(all));
-        let (agent_namespace, objects, complaints) = (agent_namespace.to_owned(), Objects::default(), Complaints::default());
-        let mut watcher = Self { agent_namespace, events, objects, publisher, complaints, told: false, known };
+        let (agent_namespace, objects) = (agent_namespace.to_owned(), Objects::default());
+        let (complaints, answers) = (Complaints::default(), Answers::default());
+        let mut watcher = Self { agent_namespace, events, objects, publisher, complaints, answers, told: false, known };
         if let Some(kept) = watcher.known.as_ref().and_then(|known| known.load(KEPT)) {
             watcher.objects.restore(kept);
             watcher.told = true;
             watcher.publish();
         }
         (watcher, receiver)
+    }
+
+    /// Whether the API server answers.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        self.answers.clone()
     }
 
     /// Publishes changes until nobody receives them any more.
@@ -93,10 +102,12 @@ impl ApiWatcher {
         match self.events.next().await {
             Some((kind, Ok(event))) => {
                 self.complaints.over(kind);
+                self.answers.answered(word(kind));
                 self.objects.take(kind, event)
             }
             Some((kind, Err(error))) => {
                 self.complaints.about(kind, &error);
+                self.answers.failed(word(kind));
                 if is_refused(&error) {
                     self.objects.refuse(kind);
                 }
@@ -116,6 +127,14 @@ impl ApiWatcher {
     }
 }
 
+const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Policy => "policies",
+        Kind::Sink => "sinks",
+        Kind::Secret => "secrets",
+    }
+}
+
 fn follow(kind: Kind, api: Api<DynamicObject>) -> Events {
     let events = watcher::watcher(api, watcher::Config::default()).default_backoff();
     Box::pin(events.map(move |event| (kind, event)))
@@ -132,7 +151,7 @@ impl Complaints {
             return;
         }
         self.0.insert(kind, now);
-        let (cause, remedy) = (chain(error), remedy(error));
+        let (cause, remedy) = (cause(error), remedy(error));
         warn!(kind = kind.as_str(), cause, remedy, "the API server does not tell; what was last known stays in force");
     }
 
@@ -158,7 +177,15 @@ fn status(error: &watcher::Error) -> Option<&Status> {
     }
 }
 
-fn remedy(error: &watcher::Error) -> &'static str {
+/// What the API server said, or what became of the question.
+pub(in crate::cluster) fn cause(error: &watcher::Error) -> String {
+    match status(error) {
+        Some(status) => format!("answer {}: {}", status.code, status.message),
+        None => chain(error),
+    }
+}
+
+pub(in crate::cluster) fn remedy(error: &watcher::Error) -> &'static str {
     let Some(status) = status(error) else {
         return "check that the API server can be reached from this node; it is tried again";
     };

@@ -19,7 +19,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{
-    super::last_known::LastKnown,
+    super::{answers::Answers, last_known::LastKnown},
     kubelet::Kubelet,
     listing::{Listing, Reader},
     owners::{self, Owners},
@@ -30,6 +30,8 @@ use crate::causes::chain;
 
 /// The name under which an agent keeps what it knows.
 const KEPT: &str = "pods";
+/// What is asked for.
+const PODS: &str = "pods";
 /// Between two questions to the kubelet that nobody has asked for.
 const TIMER: Duration = Duration::from_secs(10);
 /// Between two questions to the kubelet, whoever asks.
@@ -55,6 +57,7 @@ pub struct PodWatcher {
     /// Somebody has met a container that is not known.
     refresh: Arc<Notify>,
     known: Option<Arc<LastKnown>>,
+    answers: Answers,
 }
 
 /// How pods are found.
@@ -99,9 +102,16 @@ impl PodWatcher {
                 publisher,
                 refresh,
                 known,
+                answers: Answers::default(),
             },
             receiver,
         ))
+    }
+
+    /// Whether whoever is asked for the pods answers.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        self.answers.clone()
     }
 
     /// Publishes changes until nobody receives them any more.
@@ -126,13 +136,17 @@ impl PodWatcher {
             match kubelet.pods().await {
                 Ok(listing) => {
                     silent = false;
+                    self.answers.answered(PODS);
                     self.take(listing);
                     self.settle().await;
                 }
-                Err(error) if silent => debug!(%error, "still no pods from the kubelet"),
                 Err(error) => {
-                    silent = true;
-                    warn!(%error, "the kubelet does not tell its pods; what was last known stays, and it is asked again");
+                    self.answers.failed(PODS);
+                    if std::mem::replace(&mut silent, true) {
+                        debug!(%error, "still no pods from the kubelet");
+                    } else {
+                        warn!(%error, "the kubelet does not tell its pods; what was last known stays, and it is asked again");
+                    }
                 }
             }
             sleep(PACE).await;
@@ -166,12 +180,14 @@ impl PodWatcher {
                 event = events.next() => match event {
                     Some(Ok(event)) => {
                         silent = false;
+                        self.answers.answered(PODS);
                         if !enter(event, &mut known, &mut coming) {
                             continue;
                         }
                         self.take(Listing::of(known.values().cloned().collect()));
                     }
                     Some(Err(error)) => {
+                        self.answers.failed(PODS);
                         if !std::mem::replace(&mut silent, true) {
                             let error = chain(&error);
                             warn!(error, "the API server does not tell this node's pods; what was last known stays");

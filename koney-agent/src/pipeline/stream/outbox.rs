@@ -34,13 +34,16 @@ impl Stream {
 
     /// It waits: from here on also on disk.
     pub(super) fn hold(&mut self, id: RecordId) {
+        self.shared.tally.hold(id);
         // One that waits for longer is there already.
         self.is_held |= self.current == Some(id);
     }
 
     /// It was decided about for good.
     pub(super) fn settled(&mut self, seen: &Observation) {
-        self.journal.settle(&journal::id(seen));
+        let id = journal::id(seen);
+        self.shared.tally.settle(&id);
+        self.journal.settle(&id);
     }
 
     /// Hands what was told to every sink, and what is held to the disk. The ring's position is published afterwards.
@@ -77,6 +80,7 @@ impl Stream {
     /// Tells of gaps in coverage.
     pub(in crate::pipeline) fn gaps(&mut self, gaps: Vec<Gap>) {
         for gap in gaps {
+            self.shared.tally.gap(gap.cause, gap.count);
             let alert = alert::gap(gap, Clock.boot_ns(), &self.shared.host, Clock, self.detector);
             self.deliver(&[Arc::new(alert)]);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Action, Answer};
+use super::super::{Action, Answer, health::Sent};
 
 /// By the letters' places in the batch. A letter that is in neither list stays in the queue.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,17 @@ impl Verdict {
             }
         }
         verdict
+    }
+
+    /// For the count of attempts.
+    pub(super) fn sent(&self) -> Sent {
+        match &self.trouble {
+            Some(Trouble::Slow(_) | Trouble::Gone(_)) => Sent::Blocked,
+            Some(Trouble::Retry { .. }) => Sent::Retried,
+            Some(Trouble::Shorten(_) | Trouble::Split(_)) => Sent::Split,
+            None if self.rejected.is_empty() => Sent::Accepted,
+            None => Sent::Rejected,
+        }
     }
 
     fn worse(&mut self, trouble: Trouble) {
