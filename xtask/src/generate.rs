@@ -4,11 +4,10 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{chart, cli::GenerateArgs, process, suite, ui, workspace};
+use crate::{bench, chart, cli::GenerateArgs, process, suite, ui, workspace};
 
 /// Between these lines stands what is made; everything else is written by hand.
-const BEGIN: &str = "<!-- evasion:begin -->";
-const END: &str = "<!-- evasion:end -->";
+const EVASION: (&str, &str) = ("<!-- evasion:begin -->", "<!-- evasion:end -->");
 
 /// `cargo xtask generate`.
 pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
@@ -25,12 +24,12 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
         ui::line("README.md is made anew");
     }
     definitions(&[])?;
-    for made in [copies, manifests] {
+    for made in [copies, manifests, bench::made] {
         for (path, text) in made()? {
             workspace::write_atomically(&path, text.as_bytes())?;
         }
     }
-    ui::line("deploy/ is as it is made");
+    ui::line("deploy/ and docs/performance/ are as they are made");
     Ok(0)
 }
 
@@ -38,12 +37,19 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
 pub(crate) fn check() -> Result<()> {
     let (now, made) = readme()?;
     if now != made {
-        bail!("the evasion table of README.md is not what docs/evasion.json makes of it: run cargo xtask generate");
+        bail!(
+            "the tables of README.md are not what docs/evasion.json and docs/performance/bench.json make of them: run cargo xtask generate"
+        );
     }
     definitions(&["--check"])?;
     for (path, text) in copies()?.into_iter().chain(manifests()?) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
+        }
+    }
+    for (path, text) in bench::made()? {
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            bail!("{} is not what docs/performance/bench.json makes of it: run cargo xtask generate", path.display());
         }
     }
     Ok(())
@@ -80,15 +86,16 @@ fn path() -> std::path::PathBuf {
 /// The README as it is and as it should be.
 fn readme() -> Result<(String, String)> {
     let now = fs::read_to_string(path()).context("cannot read README.md")?;
-    let made = replace(&now, &suite::table()?)?;
-    Ok((now, made))
+    let made = replace(&now, EVASION, &suite::table()?).and_then(|made| replace(&made, bench::MARKS, &bench::headline()?));
+    Ok((now, made.context("in README.md")?))
 }
 
-fn replace(document: &str, table: &str) -> Result<String> {
-    let marks = || format!("README.md has no {BEGIN} with an {END} after it");
-    let (before, rest) = document.split_once(BEGIN).with_context(marks)?;
-    let (_, after) = rest.split_once(END).with_context(marks)?;
-    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+/// Puts a text between two marks of a document.
+pub(crate) fn replace(document: &str, (begin, end): (&str, &str), text: &str) -> Result<String> {
+    let marks = || format!("there is no {begin} with an {end} after it");
+    let (before, rest) = document.split_once(begin).with_context(marks)?;
+    let (_, after) = rest.split_once(end).with_context(marks)?;
+    Ok(format!("{before}{begin}\n{text}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -97,12 +104,13 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_marks_is_made() {
-        let document = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let made = replace(&document, "new\n").expect("has marks");
-        assert_eq!(made, format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
-        assert_eq!(replace(&made, "new\n").expect("has marks"), made);
-        assert_eq!(replace(&document, "").expect("has marks"), format!("before\n{BEGIN}\n{END}\nafter\n"));
-        assert!(replace("no marks", "new").is_err());
-        assert!(replace(&format!("{END} {BEGIN}"), "new").is_err());
+        let (begin, end) = EVASION;
+        let document = format!("before\n{begin}\nold\n{end}\nafter\n");
+        let made = replace(&document, EVASION, "new\n").expect("has marks");
+        assert_eq!(made, format!("before\n{begin}\nnew\n{end}\nafter\n"));
+        assert_eq!(replace(&made, EVASION, "new\n").expect("has marks"), made);
+        assert_eq!(replace(&document, EVASION, "").expect("has marks"), format!("before\n{begin}\n{end}\nafter\n"));
+        assert!(replace("no marks", EVASION, "new").is_err());
+        assert!(replace(&format!("{end} {begin}"), EVASION, "new").is_err());
     }
 }
