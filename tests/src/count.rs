@@ -13,9 +13,6 @@ use anyhow::{Context as _, Result, bail};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-/// Rounds in a block. The median of a block is that of a round in which no timer ticked.
-const ROUNDS: usize = 31;
-
 /// Blocks in a row that must agree, and how many are tried.
 const AGREEING: usize = 3;
 const BLOCKS: usize = 200;
@@ -31,6 +28,8 @@ const NEAR: i64 = 200;
 pub struct Effort {
     /// Operations in a round.
     pub operations: u32,
+    /// Rounds in a block. The median of a block is that of a round in which no timer ticked.
+    pub rounds: usize,
     /// Whose instructions.
     pub of: Of,
     /// Three blocks in a row agree when they are within one instruction, or, if not `exact`, within 0.5 %.
@@ -48,9 +47,9 @@ pub enum Of {
 
 impl Effort {
     /// For a system call.
-    pub const CALL: Self = Self { operations: 100, of: Of::All, exact: true };
+    pub const CALL: Self = Self { operations: 100, rounds: 31, of: Of::All, exact: true };
     /// For whole processes.
-    pub const PROCESS: Self = Self { operations: 1, of: Of::All, exact: false };
+    pub const PROCESS: Self = Self { operations: 1, rounds: 11, of: Of::All, exact: false };
 }
 
 /// Instructions that one operation takes, exact to a hundredth.
@@ -137,8 +136,8 @@ fn block(
     before: &mut impl FnMut() -> io::Result<()>,
     operation: &mut impl FnMut() -> io::Result<()>,
 ) -> io::Result<Instructions> {
-    let mut rounds = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let mut rounds = Vec::with_capacity(effort.rounds);
+    for _ in 0..effort.rounds {
         before()?;
         let start = now(effort.of);
         for _ in 0..effort.operations {

@@ -25,60 +25,126 @@ pub(crate) const WAYS: [(&str, &str); 12] = [
 
 /// Files of the plots and what is in them; those without figures are left out.
 pub(crate) fn all(report: &Value) -> Vec<(&'static str, String)> {
-    let plots = [
-        ("open.svg", open(report)),
-        ("trap.svg", trap(report)),
-        ("traps.svg", traps(report)),
-        (
-            "memory-traps.svg",
-            grown(
-                report,
-                "traps",
-                "memory-idle",
-                "/mib/resident",
-                "resident MiB",
-                "The agent's memory by traps of a host",
-                &|one| one["containers"] == 0,
-            ),
-        ),
-        (
-            "memory-containers.svg",
-            grown(
-                report,
-                "containers",
-                "memory-idle",
-                "/mib/resident",
-                "resident MiB",
-                "The agent's memory by containers, with 1,000 traps over all of them",
-                &|one| one["traps"] == 1000,
-            ),
-        ),
-        (
-            "start-traps.svg",
-            grown(
-                report,
-                "traps",
-                "memory-start",
-                "/ms",
-                "milliseconds",
-                "From the agent's start until all traps are armed",
-                &|one| one["containers"] == 0,
-            ),
-        ),
-        (
-            "pipeline-sinks.svg",
-            grown(
-                report,
-                "sinks",
-                "record-burst",
-                "/durable_per_s",
-                "alerts/s",
-                "Alerts kept on disk, by sinks that take all of them",
-                &|_| true,
-            ),
-        ),
-    ];
-    plots.into_iter().filter_map(|(name, plot)| Some((name, plot?))).collect()
+    let counted = [("open.svg", open(report)), ("trap.svg", trap(report)), ("traps.svg", traps(report))];
+    let plots = counted.into_iter().chain(GROWN.iter().map(|grown| (grown.file, grown.draw(report))));
+    plots.filter_map(|(name, plot)| Some((name, plot?))).collect()
+}
+
+/// A figure of the measuring programs by something that grows.
+struct Grown {
+    file: &'static str,
+    title: &'static str,
+    subtitle: &'static str,
+    /// The result, what it must say, and where in it is what grows.
+    what: &'static str,
+    fits: fn(&Value) -> bool,
+    by: &'static str,
+    across: &'static str,
+    up: &'static str,
+    /// Each line, and where its figures are.
+    lines: &'static [(&'static str, &'static str)],
+}
+
+const GUEST: &str = "in an emulated guest with Linux 6.12";
+const HOST: &str = "on this machine, queues on its disk";
+const MEMORY: &[(&str, &str)] = &[("resident", "/mib/resident"), ("its own, without files", "/mib/anonymous")];
+
+const GROWN: [Grown; 7] = [
+    Grown {
+        file: "memory-traps.svg",
+        title: "The agent's memory by traps of a host",
+        subtitle: GUEST,
+        what: "memory-idle",
+        fits: |one| one["containers"] == 0 && one["sinks"] == 1,
+        by: "/traps",
+        across: "traps",
+        up: "MiB",
+        lines: MEMORY,
+    },
+    Grown {
+        file: "memory-containers.svg",
+        title: "The agent's memory by containers, with 1,000 traps over all of them",
+        subtitle: GUEST,
+        what: "memory-idle",
+        fits: |one| one["traps"] == 1000 && one["containers"] != 0,
+        by: "/containers",
+        across: "containers",
+        up: "MiB",
+        lines: MEMORY,
+    },
+    Grown {
+        file: "memory-sinks.svg",
+        title: "The agent's memory by sinks, with 1,000 traps of a host",
+        subtitle: GUEST,
+        what: "memory-idle",
+        fits: |one| one["traps"] == 1000 && one["containers"] == 0,
+        by: "/sinks",
+        across: "sinks",
+        up: "MiB",
+        lines: MEMORY,
+    },
+    Grown {
+        file: "start-traps.svg",
+        title: "From the agent's start until all traps are armed",
+        subtitle: GUEST,
+        what: "memory-start",
+        fits: |one| one["containers"] == 0 && one["sinks"] == 1,
+        by: "/traps",
+        across: "traps of a host",
+        up: "milliseconds",
+        lines: &[("start", "/ms")],
+    },
+    Grown {
+        file: "pipeline-sinks.svg",
+        title: "Alerts that are on disk, by sinks that take all of them",
+        subtitle: HOST,
+        what: "record-burst",
+        fits: |_| true,
+        by: "/of/sinks",
+        across: "sinks",
+        up: "alerts/s",
+        lines: &[("on disk for all of them", "/durable_per_s"), ("at the first one's receiver", "/delivered_per_s")],
+    },
+    Grown {
+        file: "pipeline-policies.svg",
+        title: "Records through decoding, matching and alert, by policies that want a trap",
+        subtitle: "on one core of this machine",
+        what: "pipeline-stages",
+        fits: |one| one["scene"] != "host",
+        by: "/policies",
+        across: "policies",
+        up: "records/s",
+        lines: &[("whole way", "/stream/per_s")],
+    },
+    Grown {
+        file: "pipeline-rate.svg",
+        title: "From a record to the bytes at a receiver, by the rate of records",
+        subtitle: HOST,
+        what: "record-rate",
+        fits: |one| one["of"]["sinks"] == 1,
+        by: "/records_per_s",
+        across: "records/s",
+        up: "milliseconds",
+        lines: &[("half of them within", "/ms/p50"), ("99 of 100 within", "/ms/p99")],
+    },
+];
+
+impl Grown {
+    fn draw(&self, report: &Value) -> Option<String> {
+        let results = report["results"].as_object()?.values().filter_map(Value::as_array).flatten();
+        let results: Vec<&Value> = results.filter(|one| one["what"] == self.what && (self.fits)(one)).collect();
+        let line = |(name, figure): &(&str, &str)| {
+            let of = |one: &&Value| Some((one.pointer(self.by)?.as_f64()?, one.pointer(figure)?.as_f64()?));
+            let mut points: Vec<(f64, f64)> = results.iter().filter_map(of).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            points.dedup_by(|a, b| a.0.total_cmp(&b.0).is_eq());
+            Line { name: (*name).to_owned(), points }
+        };
+        let series = self.lines.iter().map(line).collect();
+        let Self { title, subtitle, across, up, .. } = *self;
+        let plot = Lines { title, subtitle, across, up, series };
+        Some(plot.draw()).filter(|_| plot.series.iter().any(|line| line.points.len() > 1))
+    }
 }
 
 fn open(report: &Value) -> Option<String> {
@@ -161,28 +227,6 @@ fn subtitle(kernel: &Value) -> String {
     let release = kernel["release"].as_str().unwrap_or_default();
     let baseline = kernel["baseline"].as_f64().map(super::chart::told).unwrap_or_default();
     format!("Linux {release}, counted; with nothing attached an open and close takes {baseline} instructions")
-}
-
-/// A figure of the measuring programs by something that grows.
-fn grown(
-    report: &Value,
-    by: &str,
-    what: &str,
-    pointer: &str,
-    up: &'static str,
-    title: &'static str,
-    fits: &dyn Fn(&Value) -> bool,
-) -> Option<String> {
-    let results = report["results"].as_object()?.values().filter_map(Value::as_array).flatten();
-    let mut points: Vec<(f64, f64)> = results
-        .filter(|one| one["what"] == what && fits(one))
-        .filter_map(|one| Some((one[by].as_f64()?, one.pointer(pointer)?.as_f64()?)))
-        .collect();
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    points.dedup_by(|a, b| a.0.total_cmp(&b.0).is_eq());
-    let series = vec![Line { name: "koney's agent".to_owned(), points }];
-    let plot = Lines { title, subtitle: "in a guest with Linux 6.12", across: by, up, series };
-    Some(plot.draw()).filter(|_| plot.series.iter().any(|line| line.points.len() > 1))
 }
 
 #[cfg(test)]

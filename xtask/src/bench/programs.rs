@@ -43,19 +43,56 @@ enum Place {
 /// `FOLDER` among the words is a folder on this machine's disk, or one of the guest's.
 const FOLDER: &str = "FOLDER";
 
-const RUNS: [Run; 12] = [
-    here(BenchPart::Pipeline, "koney-bench-pipeline", &[], &["--records", "2000", "--samples", "20", "--burst", "200"]),
+const RUNS: [Run; 18] = [
+    here(
+        BenchPart::Pipeline,
+        "koney-bench-pipeline",
+        &["--folder", FOLDER],
+        &["--records", "2000", "--samples", "20", "--burst", "200", "--rates", "10"],
+    ),
     here(BenchPart::Pipeline, "koney-bench-allocations", &[], &[]),
-    here(BenchPart::Queue, "koney-queue-bench", &[FOLDER], &[FOLDER]),
-    here(BenchPart::HangingSink, "koney-bench-hanging-sink", &[], &[]),
+    here(BenchPart::Queue, "koney-bench-queue", &["--folder", FOLDER], &["--alerts", "100", "--rows", "500", "--sinks", "1"]),
+    here(BenchPart::HangingSink, "koney-bench-hanging-sink", &["--folder", FOLDER], &["--rounds", "1", "--samples", "10"]),
     guest(BenchPart::Latency, "koney-bench-latency", &[], &["--samples", "10", "--warm-up", "2"]),
     guest(BenchPart::Memory, "koney-bench-memory", &[], &["--traps", "20", "--containers", "3", "--idle", "2", "--flood", "2"]),
-    grown(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "1"]),
-    grown(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "100"]),
-    grown(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "10000"]),
-    grown(&["--containers", "30", "--idle", "1", "--flood", "0"]),
-    grown(&["--containers", "100", "--idle", "1", "--flood", "0"]),
-    grown(&["--containers", "0", "--idle", "1", "--flood", "0", "--policies", "1000"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "10"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "100"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "1000"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "10000"]),
+    grown_memory(&["--containers", "30", "--idle", "1", "--flood", "0"]),
+    grown_memory(&["--containers", "100", "--idle", "1", "--flood", "0"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--policies", "1"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--policies", "1000"]),
+    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--sinks", "8"]),
+    grown_pipeline(&[
+        "--folder",
+        FOLDER,
+        "--records",
+        "2000",
+        "--samples",
+        "100",
+        "--burst",
+        "2000",
+        "--rates",
+        "10",
+        "--sinks",
+        "2",
+    ]),
+    grown_pipeline(&[
+        "--folder",
+        FOLDER,
+        "--records",
+        "2000",
+        "--samples",
+        "100",
+        "--burst",
+        "2000",
+        "--rates",
+        "10",
+        "--sinks",
+        "8",
+    ]),
+    grown_pipeline(&["--stages-only", "--policies", "10"]),
 ];
 
 const fn here(part: BenchPart, program: &'static str, words: &'static [&'static str], quick: &'static [&'static str]) -> Run {
@@ -67,8 +104,12 @@ const fn guest(part: BenchPart, program: &'static str, words: &'static [&'static
 }
 
 /// A point of a curve.
-const fn grown(words: &'static [&'static str]) -> Run {
+const fn grown_memory(words: &'static [&'static str]) -> Run {
     guest(BenchPart::Growth, "koney-bench-memory", words, words)
+}
+
+const fn grown_pipeline(words: &'static [&'static str]) -> Run {
+    here(BenchPart::Growth, "koney-bench-pipeline", words, words)
 }
 
 const KERNEL: &str = "6.12";
@@ -82,7 +123,10 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
     for run in RUNS.iter().filter(|run| run.part == part) {
         let Run { program, words, quick, place, .. } = run;
         if !exists(program) {
-            failures.push(format!("{}: there is no program {program} in koney-tests: nothing was measured", part.name()));
+            let missing = format!("{}: there is no program {program} in koney-tests: nothing was measured", part.name());
+            if !failures.contains(&missing) {
+                failures.push(missing);
+            }
             continue;
         }
         ui::step(&format!("bench: {program} {}", words.join(" ")));

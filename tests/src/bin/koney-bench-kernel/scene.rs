@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 pub(crate) const FOLDER: &str = "/tmp/koney/bench";
 /// The decoy.
 pub(crate) const TRAP: &str = "/tmp/koney/bench/service_token";
-/// What is unpacked, and where: not beside the decoy, whose folder koney's agent keeps an eye on.
-const ARCHIVES: &str = "/tmp/koney/archives";
-pub(crate) const ARCHIVE: &str = "/tmp/koney/archives/archive.tar";
-pub(crate) const UNPACKED: &str = "/tmp/koney/archives/unpacked";
+/// What is unpacked, and where: in no folder that has the decoy somewhere in it.
+const ARCHIVES: &str = "/srv/archives";
+pub(crate) const ARCHIVE: &str = "/srv/archives/archive.tar";
+pub(crate) const UNPACKED: &str = "/srv/archives/unpacked";
 
 /// Files that are no traps: a hundred, so that a figure is that of no single inode number.
 const FILES: usize = 100;

@@ -8,6 +8,8 @@ use super::{
 };
 
 const HEIGHT: f64 = 240.0;
+/// Between two lines of text.
+const LINE: f64 = 14.0;
 /// Room for the marks of the upright axis.
 const LEFT: f64 = 72.0;
 
@@ -32,8 +34,9 @@ pub(crate) struct Lines<'a> {
 impl Lines<'_> {
     /// Draws it; what grows stands on a logarithmic scale, where there can be no zero.
     pub(crate) fn draw(&self) -> String {
-        let legend: Vec<&str> = self.series.iter().map(|line| line.name.as_str()).collect();
-        let (top, bottom) = (TOP + 16.0, TOP + 16.0 + HEIGHT);
+        // The first colour is that of what is no line of its own: floors.
+        let legend: Vec<&str> = std::iter::once("").chain(self.series.iter().map(|line| line.name.as_str())).collect();
+        let (top, bottom) = (TOP + 24.0, TOP + 24.0 + HEIGHT);
         let mut drawing = Drawing::new(bottom + 54.0, self.title, self.subtitle, &legend);
         let points = || self.series.iter().flat_map(|line| line.points.iter().copied());
         let scale = Scale::new(points().map(|(_, figure)| figure).fold(0.0, f64::max) * 1.08, 5.0);
@@ -48,7 +51,7 @@ impl Lines<'_> {
             }
         };
         let up = |figure: f64| bottom - scale.at(figure, HEIGHT);
-        drawing.label(MARGIN, top - 8.0, "start", "s", self.up);
+        drawing.label(MARGIN, top - 14.0, "start", "s", self.up);
         for mark in scale.marks() {
             drawing.rule("g", (left, up(mark)), (right, up(mark)));
             drawing.label(left - 8.0, up(mark) + 4.0, "end", "s", &told(mark));
@@ -62,7 +65,8 @@ impl Lines<'_> {
         }
         drawing.rule("a", (left, bottom), (right, bottom));
         drawing.label(f64::midpoint(left, right), bottom + 40.0, "middle", "s", self.across);
-        for (number, line) in self.series.iter().enumerate() {
+        let mut ends: Vec<(f64, f64, String)> = Vec::new();
+        for (number, line) in (1..).zip(&self.series) {
             let path: Vec<_> = line.points.iter().map(|(x, figure)| format!("{:.1},{:.1}", across(*x), up(*figure))).collect();
             writeln!(drawing.text, "<polyline class=\"l l{number}\" points=\"{}\"/>", path.join(" ")).ok();
             for (x, figure) in &line.points {
@@ -74,9 +78,15 @@ impl Lines<'_> {
                 )
                 .ok();
             }
-            if let Some((x, figure)) = line.points.last() {
-                drawing.label(across(*x) + 7.0, up(*figure) + 4.0, "start", "", &told(*figure));
-            }
+            ends.extend(line.points.last().map(|(x, figure)| (up(*figure), across(*x), told(*figure))));
+        }
+        ends.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut below = f64::MAX;
+        for (y, x, figure) in ends {
+            // Figures that are near each other stand one above the other.
+            let y = y.min(below - LINE);
+            drawing.label(x + 7.0, y + 4.0, "start", "", &figure);
+            below = y;
         }
         drawing.finish()
     }

@@ -48,7 +48,8 @@ impl Drawing {
         writeln!(text, "<text class=\"t\" x=\"{MARGIN}\" y=\"28\">{}</text>", escaped(title)).ok();
         writeln!(text, "<text class=\"s\" x=\"{MARGIN}\" y=\"46\">{}</text>", escaped(subtitle)).ok();
         let mut x = MARGIN;
-        for (number, name) in legend.iter().enumerate() {
+        // A name that is not said is that of a colour that this plot has not.
+        for (number, name) in legend.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             writeln!(text, "<rect class=\"f{number}\" x=\"{x}\" y=\"57\" width=\"11\" height=\"11\" rx=\"2\"/>").ok();
             writeln!(text, "<text x=\"{}\" y=\"67\">{}</text>", x + 16.0, escaped(name)).ok();
             x += 34.0 + width(name);
