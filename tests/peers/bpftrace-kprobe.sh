@@ -1,6 +1,6 @@
-# bpftrace(8): kprobes have no path(), so the names of the file and of its folders are compared, the file's first.
+# The same in a kprobe, where there is no path().
 set -- "$1" "$2" $(echo "$1" | tr / ' ')
-exec bpftrace -q -o "$2" -e 'kprobe:security_file_open
+exec bpftrace -q -B line -o "$2" -e 'kprobe:security_file_open
 {
   $file = ((struct file *)arg0)->f_path.dentry;
   if (str($file->d_name.name) == "'"$6"'") {

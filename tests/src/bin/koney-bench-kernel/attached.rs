@@ -123,7 +123,6 @@ impl Attached {
     /// Detaches.
     pub(crate) fn end(self) -> Result<()> {
         match self {
-            Self::Peer(peer) => peer.end(),
             Self::Koney { sight, crowd, .. } => {
                 drop(sight);
                 crowd.map_or(Ok(()), Crowd::end)

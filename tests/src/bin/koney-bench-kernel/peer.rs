@@ -20,7 +20,7 @@ const FOLDER: &str = "/var/log/koney-peers";
 const PATIENCE: Duration = Duration::from_mins(5);
 const GLANCE: Duration = Duration::from_millis(500);
 
-/// A peer; ended by [`Peer::end`].
+/// A peer; ended when dropped.
 pub(crate) struct Peer {
     child: Child,
     output: PathBuf,
@@ -43,7 +43,6 @@ impl Peer {
         while peer.told()? == 0 {
             if waited >= PATIENCE || peer.child.try_wait().context("look after the peer")?.is_some() {
                 let said = fs::read_to_string(peer.output.with_extension("log")).unwrap_or_default();
-                peer.end()?;
                 bail!("{} does not tell of an access to {TRAP}: {}", script.display(), said.trim());
             }
             fs::read(TRAP).context("open the trap")?;
@@ -80,13 +79,15 @@ impl Peer {
         let name = Path::new(TRAP).file_name().unwrap_or_default().to_string_lossy();
         text.lines().rfind(|line| line.contains(&*name)).unwrap_or_default().chars().take(300).collect()
     }
+}
 
+impl Drop for Peer {
     /// Ends it, and waits until it has cleaned up.
-    pub(crate) fn end(mut self) -> Result<()> {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("a process has a number")?;
-        // Gone already if it failed.
-        let _signalled = kill_process_group(group, Signal::TERM);
-        self.child.wait().context("wait for the peer")?;
-        Ok(())
+    fn drop(&mut self) {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // Gone already if it failed.
+            let _signalled = kill_process_group(group, Signal::TERM);
+        }
+        let _status = self.child.wait();
     }
 }

@@ -27,20 +27,21 @@ pub(crate) fn ordinary() -> Result<f64> {
 pub(crate) fn trap(attached: &mut Attached) -> Result<Value> {
     let trap = || TRAP.to_owned();
     attached.forget()?;
-    let ordinary = median(&first()?, attached)?;
+    // Processes start and end here too, and some daemons are told of every file that they open.
+    let (ordinary, others_anyway) = others::during(|| median(&first()?, attached))?;
     let (once, by_others) = others::during(|| median(TRAP, attached))?;
     let told_of_first = attached.told()?;
     attached.forget()?;
     let (again, others_again) = others::during(|| Work::Repeat(trap(), REPEATS).elsewhere())?;
     let told_of_repeats = attached.told()?;
-    let not_a_trap = Work::Repeat(first()?, REPEATS).elsewhere()?;
+    let (not_a_trap, others_at_others) = others::during(|| Work::Repeat(first()?, REPEATS).elsewhere())?;
     let daemon = attached.has_daemon();
     let others = |time, count| daemon.then(|| Instructions::of(time, count).number());
     Ok(json!({
-        "first": { "accesses": PROCESSES, "accessor": once, "not_a_trap": ordinary, "others": others(by_others, PROCESSES), "told": told_of_first },
+        "first": { "accesses": PROCESSES, "accessor": once, "not_a_trap": ordinary, "others": others(by_others.saturating_sub(others_anyway), PROCESSES), "told": told_of_first },
         "repeat": {
             "accesses": REPEATS, "accessor": work::open_of(&again)?, "not_a_trap": work::open_of(&not_a_trap)?,
-            "others": others(others_again, REPEATS), "told": told_of_repeats,
+            "others": others(others_again.saturating_sub(others_at_others), REPEATS), "told": told_of_repeats,
         },
     }))
 }
