@@ -129,12 +129,11 @@ impl Half {
         let mut settings = Vec::new();
         for method in METHODS {
             settings.extend([format!("floor:{method}"), format!("koney:{method}:1")]);
-            if self == Self::Detectors {
-                settings.extend(MANY.map(|traps| format!("koney:{method}:{traps}")));
-            }
         }
         if self == Self::Detectors {
             settings.push("fanotify".to_owned());
+            // What takes longest comes last.
+            settings.extend(MANY.iter().flat_map(|traps| METHODS.map(|method| format!("koney:{method}:{traps}"))));
         }
         settings
     }

@@ -125,6 +125,7 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
         if !exists(program) {
             let missing = format!("{}: there is no program {program} in koney-tests: nothing was measured", part.name());
             if !failures.contains(&missing) {
+                results.push(lacking(program, &missing));
                 failures.push(missing);
             }
             continue;
@@ -142,11 +143,20 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
                 result["where"] = json!(if *place == Place::Here { "host" } else { "guest" });
                 result
             })),
-            Err(error) => failures.push(format!("{program}: {error:#}")),
+            Err(error) => {
+                let failure = format!("{program}: {error:#}");
+                results.push(lacking(program, &failure));
+                failures.push(failure);
+            }
         }
     }
     report["results"][part.name()] = Value::Array(results);
     failures
+}
+
+/// Stands in the report in the place of a result.
+fn lacking(program: &str, reason: &str) -> Value {
+    json!({ "what": "nothing measured", "program": program, "where": "nowhere", "reason": reason })
 }
 
 fn exists(program: &str) -> bool {
