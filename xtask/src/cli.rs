@@ -36,6 +36,8 @@ pub(crate) enum Command {
     E2e(E2eArgs),
     /// Show the main job end to end: a trap, an access, an alert
     Demo(DemoArgs),
+    /// Measure what koney costs and how fast it is, beside its peers
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -235,6 +237,70 @@ pub(crate) struct DemoArgs {
     /// Run in a virtual machine even if this kernel could
     #[arg(long)]
     pub(crate) vm: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Only these parts; the figures of the others stay as they were
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) only: Vec<BenchPart>,
+    /// Kernel series of the guests [default: 6.1, 6.12 and 7.3 for the kernel part, 6.12 for the others]
+    #[arg(long, value_name = "SERIES", value_delimiter = ',')]
+    pub(crate) kernel: Vec<String>,
+    /// A little of each part, on 6.12, to see that all of it works
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Keep the figures in docs/performance/, from which its pages and the README's table are made
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Count only what the budget holds, and make the counts of 6.12 the budget of `cargo xtask test`
+    #[arg(long, conflicts_with_all = ["record", "quick"])]
+    pub(crate) budget: bool,
+    /// Say how far the kernel part's counts are from those of this report, or those of two reports from one another without counting; exit 1
+    /// if any is more than 1 % apart
+    #[arg(long, value_name = "FILE", num_args = 1..=2)]
+    pub(crate) compare: Vec<PathBuf>,
+}
+
+/// A part of what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPart {
+    /// Instructions that watching adds, beside its peers
+    Kernel,
+    /// Records to alerts, by stage
+    Pipeline,
+    /// Alerts to disk and back
+    Queue,
+    /// From an open to the sink
+    Latency,
+    /// Memory of the agent and of the kernel, and the time until traps are armed
+    Memory,
+    /// How memory and the start grow with traps, containers and policies
+    Growth,
+    /// A sink that hangs beside one that does not
+    HangingSink,
+    /// Binary and image
+    Size,
+}
+
+impl BenchPart {
+    /// All of them, in the order in which they are measured.
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Size, Self::Kernel, Self::Pipeline, Self::Queue, Self::Latency, Self::Memory, Self::Growth, Self::HangingSink];
+
+    /// The name on the command line and in the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Pipeline => "pipeline",
+            Self::Queue => "queue",
+            Self::Latency => "latency",
+            Self::Memory => "memory",
+            Self::Growth => "growth",
+            Self::HangingSink => "hanging-sink",
+            Self::Size => "size",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

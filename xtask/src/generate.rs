@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{chart, cli::GenerateArgs, process, suite, ui, workspace};
+use crate::{bench, chart, cli::GenerateArgs, process, suite, ui, workspace};
 
 /// `cargo xtask generate`.
 pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
@@ -22,7 +22,7 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
     definitions(&[])?;
     reference(&[])?;
     metrics(&[])?;
-    for made in [copies, manifests] {
+    for made in [copies, manifests, bench::made] {
         for (path, text) in made()? {
             workspace::write_atomically(&path, text.as_bytes())?;
         }
@@ -35,7 +35,7 @@ pub(crate) fn command(args: &GenerateArgs) -> Result<u8> {
 pub(crate) fn check() -> Result<()> {
     for (path, now, made) in documents()? {
         if now != made {
-            bail!("a table of {} is not what docs/evasion.json makes of it: run cargo xtask generate", path.display());
+            bail!("a table of {} is not what its record makes of it: run cargo xtask generate", path.display());
         }
     }
     definitions(&["--check"])?;
@@ -44,6 +44,11 @@ pub(crate) fn check() -> Result<()> {
     for (path, text) in copies()?.into_iter().chain(manifests()?) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             bail!("{} is not what the chart comes to: run cargo xtask generate", path.display());
+        }
+    }
+    for (path, text) in bench::made()? {
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            bail!("{} is not what docs/performance/bench.json makes of it: run cargo xtask generate", path.display());
         }
     }
     Ok(())
@@ -90,20 +95,23 @@ fn reference(options: &[&str]) -> Result<()> {
     process::run(&mut cargo)
 }
 
-/// Each document with a table of the evasion suite: where it is, as it is, and as it should be.
+/// Each document with a table of the evasion suite or of the bench: where it is, as it is, and as it should be.
 fn documents() -> Result<Vec<(PathBuf, String, String)>> {
-    let tables = [("README.md", "kernels", suite::kernels()?), ("docs/kernels-and-platforms.md", "evasion", suite::table()?)];
-    let document = |(name, mark, table): (&str, &str, String)| {
+    let tables = [
+        ("README.md", vec![("kernels", suite::kernels()?), (bench::MARK, bench::headline()?)]),
+        ("docs/kernels-and-platforms.md", vec![("evasion", suite::table()?)]),
+    ];
+    let document = |(name, tables): (&str, Vec<(&str, String)>)| {
         let path = workspace::root().join(name);
         let now = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
-        let made = replace(&now, mark, &table).with_context(|| format!("cannot make {name}"))?;
-        Ok((path, now, made))
+        let made = tables.iter().try_fold(now.clone(), |made, (mark, table)| replace(&made, mark, table));
+        Ok((path, now, made.with_context(|| format!("cannot make {name}"))?))
     };
     tables.into_iter().map(document).collect()
 }
 
 /// What stands between the two lines of a mark is made; everything else is written by hand.
-fn replace(document: &str, mark: &str, table: &str) -> Result<String> {
+pub(crate) fn replace(document: &str, mark: &str, table: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- {mark}:begin -->"), format!("<!-- {mark}:end -->"));
     let marks = || format!("there is no {begin} with an {end} after it");
     let (before, rest) = document.split_once(&begin).with_context(marks)?;

@@ -4,6 +4,7 @@
 
 mod arch;
 mod at_once;
+mod bench;
 mod chart;
 mod cli;
 mod counts;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Image(args) => image::command(&args),
         Command::E2e(args) => e2e::command(&args),
         Command::Demo(args) => demo::command(&args),
+        Command::Bench(args) => bench::command(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

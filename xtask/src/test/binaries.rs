@@ -63,6 +63,22 @@ pub(crate) fn programs(arch: Arch) -> Result<Vec<PathBuf>> {
     artifacts(arch, &["build", "--bins"], "bin", &["koney-agent", "koney-tests"])
 }
 
+/// Builds one program of koney-tests.
+pub(crate) fn program(arch: Arch, name: &str) -> Result<PathBuf> {
+    one(arch, &["build", "--package", "koney-tests", "--bin", name], name)
+}
+
+/// The same, optimised as the agent is.
+pub(crate) fn released(arch: Arch, name: &str) -> Result<PathBuf> {
+    one(arch, &["build", "--release", "--package", "koney-tests", "--bin", name], name)
+}
+
+fn one(arch: Arch, words: &[&str], name: &str) -> Result<PathBuf> {
+    let built = artifacts(arch, words, "bin", &["koney-tests"])?;
+    let found = built.into_iter().find(|file| file.file_name().is_some_and(|file| file == name));
+    found.with_context(|| format!("cargo did not build {name}"))
+}
+
 /// Builds the test programs of koney-tests.
 pub(crate) fn tests(arch: Arch) -> Result<Vec<PathBuf>> {
     artifacts(arch, &["test", "--no-run", "--tests"], "test", &["koney-tests"])
@@ -70,7 +86,7 @@ pub(crate) fn tests(arch: Arch) -> Result<Vec<PathBuf>> {
 
 fn artifacts(arch: Arch, words: &[&str], kind: &str, packages: &[&str]) -> Result<Vec<PathBuf>> {
     let mut cargo = cross::cargo(arch, words)?;
-    if !arch.is_here() {
+    if !arch.is_here() && !words.contains(&"--package") {
         // What a developer runs is not for guests.
         cargo.args(packages.iter().flat_map(|package| ["--package", *package]));
     }

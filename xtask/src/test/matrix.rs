@@ -1,6 +1,6 @@
 //! In which kernels the tests run.
 
-use crate::cli::Variant;
+use crate::{bench::BUDGET_KERNEL, cli::Variant};
 
 /// Which of the kernel tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,16 +11,19 @@ pub(crate) enum Part {
     Detection,
     /// What the agent makes of a cluster, where kernels differ in their cgroups only.
     Cluster,
+    /// None of them: what an open costs is counted instead.
+    Budget,
 }
 
 /// Each kernel with the ways in which koney is attached to it. The longest first: two run side by side.
-pub(crate) const MATRIX: [(&str, Variant, Part); 7] = [
+pub(crate) const MATRIX: [(&str, Variant, Part); 8] = [
     ("5.10", Variant::LsmWithBpf, Part::All),
     ("6.12", Variant::Default, Part::All),
     ("6.1", Variant::Default, Part::Detection),
     ("6.12", Variant::LsmWithoutBpf, Part::Detection),
     ("6.12", Variant::PreemptFull, Part::Detection),
     ("7.3", Variant::Default, Part::Detection),
+    (BUDGET_KERNEL, Variant::Default, Part::Budget),
     ("6.1", Variant::CgroupV1, Part::Cluster),
 ];
 
@@ -32,6 +35,7 @@ impl Part {
             Self::All => true,
             Self::Detection => !cluster,
             Self::Cluster => cluster,
+            Self::Budget => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in every kernel of the matrix.
 
 mod binaries;
+mod budget;
 mod delivery;
 mod docker;
 mod guest;
@@ -17,7 +18,7 @@ use self::{
     report::Report,
 };
 pub(crate) use self::{
-    binaries::{programs, tests},
+    binaries::{program, programs, released, tests},
     libtest::target,
     matrix::kernels,
 };
@@ -79,8 +80,14 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     }
     match binaries {
         Some(binaries) if kernel_tests && !binaries.tests.is_empty() => {
-            let run = |(series, variant, part): &(&str, Variant, Part)| guest::run(&binaries.part(*part), arch, series, *variant);
-            let rows: Vec<_> = rows.into_iter().filter(|(_, _, part)| !binaries.part(*part).tests.is_empty()).collect();
+            let run = |(series, variant, part): &(&str, Variant, Part)| match part {
+                Part::Budget => budget::run(arch, series),
+                part => guest::run(&binaries.part(*part), arch, series, *variant),
+            };
+            let wanted = |part: Part| {
+                if part == Part::Budget { args.only.is_empty() } else { !binaries.part(part).tests.is_empty() }
+            };
+            let rows: Vec<_> = rows.into_iter().filter(|(_, _, part)| wanted(*part)).collect();
             for row in at_once::each(&rows, at_once::guests(), run) {
                 report.push(row);
             }

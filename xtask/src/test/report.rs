@@ -12,6 +12,8 @@ pub(crate) struct Row {
     pub(crate) counts: Counts,
     pub(crate) failures: Vec<String>,
     pub(crate) skips: Vec<String>,
+    /// What is worth a look and no failure.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Row {
@@ -80,6 +82,7 @@ impl Report {
                 lines.extend(items(row).iter().map(|item| format!("{label} {} {}: {item}", row.kernel, row.variant)));
             }
         };
+        list("NOTE", |row| &row.notes);
         list("SKIPPED", |row| &row.skips);
         list("FAILED", |row| &row.failures);
         lines.push(format!("{:kernel$}  {:variant$}  passed  failed  skipped", "kernel", "variant"));

@@ -19,7 +19,11 @@ use std::process;
 
 use anyhow::{Result, bail};
 
-pub(crate) use self::{console::Verdict, qemu::run, spec::Spec};
+pub(crate) use self::{
+    console::Verdict,
+    qemu::{run, version as qemu_version, words as qemu_words},
+    spec::Spec,
+};
 use crate::{
     arch::Arch,
     cli::VmArgs,

@@ -19,7 +19,7 @@ use super::{
     nonce,
     spec::Spec,
 };
-use crate::{process, ui, workspace};
+use crate::{arch::Arch, process, ui, workspace};
 
 /// How long a guest in trouble, or one that has given its verdict, may go on talking.
 const GRACE: Duration = Duration::from_secs(5);
@@ -58,6 +58,20 @@ fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
     child.kill().context("cannot end QEMU")?;
     child.wait().context("cannot wait for QEMU")?;
     result
+}
+
+/// The words with which a guest is started, but for the files: a count depends on them.
+pub(crate) fn words(spec: &Spec) -> String {
+    let kernel = Kernel { image: "KERNEL".into(), modules: PathBuf::new(), config: None };
+    let text = process::describe(&command(spec, &kernel, Path::new("INITRD")));
+    let machine = Machine::of(spec.arch).qemu;
+    text.find(machine).and_then(|at| text.get(at..)).unwrap_or(&text).to_owned()
+}
+
+/// Which QEMU it is.
+pub(crate) fn version(arch: Arch) -> Result<String> {
+    let text = process::text(Command::new(Machine::of(arch).qemu).arg("--version"))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {

@@ -1,0 +1,137 @@
+//! What watching costs, in instructions: operations on files that are no traps and on one that is, with nothing attached, with a program
+//! that does nothing, with koney and with its peers. Runs in a guest whose clock counts instructions: `cargo xtask bench --only kernel`.
+//!
+//! `koney-bench-kernel --object OBJECT [--quick] SETTING…` prints a line `koney-bench: {…}` for each setting.
+
+mod attached;
+mod crowd;
+mod others;
+mod peer;
+mod scene;
+mod touch;
+mod work;
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Parser;
+use serde_json::json;
+
+use self::{
+    attached::{Attached, Setting},
+    work::Work,
+};
+
+/// Comparisons of a setting that are made at most, and how many instructions an open with nothing attached may differ before and after in one
+/// that is believed.
+const COMPARISONS: u32 = 6;
+const MOST_NOISE: f64 = 1.0;
+/// How far it may have moved since the start: some ways of watching leave a little for good.
+const MOST_MOVED: f64 = 0.01;
+
+/// Counts what watching costs
+#[derive(Debug, Parser)]
+struct Options {
+    /// The object with the programs that do nothing
+    #[arg(long)]
+    object: Option<PathBuf>,
+    /// Only an open and close
+    #[arg(long)]
+    quick: bool,
+    /// `floor:METHOD`, `koney:METHOD:TRAPS`, `fanotify` or `peer:SCRIPT`
+    settings: Vec<Setting>,
+    /// What this program tells itself
+    #[arg(long, hide = true)]
+    work: Option<Work>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    if let Some(work) = &options.work {
+        serde_json::to_writer(io::stdout(), &work.do_it()?)?;
+        return Ok(());
+    }
+    scene::set()?;
+    let object = options.object.context("which object? --object")?;
+    let all = Work::All { quick: options.quick };
+    let first = steady(&all)?;
+    say("nothing", json!({ "per_operation": first, "kernel": rustix::system::uname().release().to_string_lossy() }))?;
+    let (mut before, mut failed) = (first.clone(), 0);
+    for setting in &options.settings {
+        match compare(&object, setting, options.quick, before.clone()).await {
+            Ok(after) => before = after,
+            // The others can be counted all the same.
+            Err(error) => {
+                failed += 1;
+                say(&setting.to_string(), json!({ "failed": format!("{error:#}") }))?;
+                before = all.elsewhere()?;
+            }
+        }
+        let moved = (work::open_of(&before)? / work::open_of(&first)? - 1.0).abs();
+        ensure!(
+            moved <= MOST_MOVED,
+            "after {setting} an open costs {:.1} % more or less: something stayed attached",
+            moved * 100.0
+        );
+    }
+    ensure!(failed == 0, "{failed} settings were not counted");
+    fs::remove_dir_all(scene::FOLDER).context("remove the folder")
+}
+
+/// What is counted with nothing attached once it no longer changes: for seconds after the boot some kernels take other ways, and do so
+/// steadily.
+fn steady(all: &Work) -> Result<work::Counts> {
+    for _ in 0..COMPARISONS {
+        let (counts, after) = (all.elsewhere()?, all.elsewhere()?);
+        let agrees = |(name, count): (&String, &f64)| {
+            after.get(name).is_some_and(|after| (after - count).abs() <= MOST_NOISE.max(count * MOST_MOVED))
+        };
+        if (work::open_of(&after)? - work::open_of(&counts)?).abs() <= MOST_NOISE && counts.iter().all(agrees) {
+            return Ok(after);
+        }
+    }
+    bail!("with nothing attached, the counts never agreed")
+}
+
+/// Counts with the setting and again without it, until nothing has changed meanwhile.
+async fn compare(object: &Path, setting: &Setting, quick: bool, mut before: work::Counts) -> Result<work::Counts> {
+    let all = Work::All { quick };
+    for _ in 0..COMPARISONS {
+        let Some(mut attached) = Attached::attach(object, setting).await? else {
+            say(&setting.to_string(), json!({ "lacks": "bpf is not in the kernel's lsm= list" }))?;
+            return Ok(before);
+        };
+        let with = all.elsewhere()?;
+        let others = if attached.has_daemon() { Some(touch::ordinary()?) } else { None };
+        let trap = if attached.tells() && !quick { Some(touch::trap(&mut attached)?) } else { None };
+        let (facts, says) = (attached.facts(), attached.says());
+        let mut message =
+            json!({ "per_operation": with, "others": others, "trap": trap, "before": before, "facts": facts, "says": says });
+        attached.end()?;
+        if setting.stays() {
+            say(&setting.to_string(), message)?;
+            return Ok(before);
+        }
+        let after = Work::All { quick: true }.elsewhere()?;
+        let noise = (work::open_of(&after)? - work::open_of(&before)?).abs();
+        if noise <= MOST_NOISE {
+            message["noise"] = noise.into();
+            say(&setting.to_string(), message)?;
+            return Ok(before);
+        }
+        before = all.elsewhere()?;
+    }
+    bail!("with nothing attached, the counts before and after never agreed")
+}
+
+fn say(setting: &str, facts: serde_json::Value) -> Result<()> {
+    let mut line = facts;
+    line["what"] = "instructions".into();
+    line["setting"] = setting.into();
+    Ok(writeln!(io::stdout(), "koney-bench: {line}")?)
+}

@@ -1,0 +1,138 @@
+//! The report: `bench.json` in the target folder, and the copy of it that is kept in docs/.
+//!
+//! ```json
+//! {"machine": {"cpu": "…", "kernel": "…", "processors": 2},
+//!  "kernel": {"6.12": {"release": "…", "baseline": 7643.8, "lsm": {"floor": 183.0, "koney_1": 318.0, …}, "inotifywait": 4.0, …,
+//!                      "settings": {"koney:lsm:1": {"per_operation": {…}, "added": {…}, "trap": {…}}, …}, "guest": {…}, "peers": {…}}},
+//!  "results": {"pipeline": [{"what": "…", …}], "queue": […], …},
+//!  "pipeline": {…}, "queue": {…}, "memory_mib": {…}, "size_mib": {…}, "start_ms": …}
+//! ```
+//!
+//! `results` holds what each measuring program printed, whole; the members below it are the few figures of it that the targets ask for.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use super::page;
+use crate::{suite, ui, workspace};
+
+/// The folder of all reports.
+pub(crate) fn folder() -> PathBuf {
+    suite::report_folder()
+}
+
+fn path() -> PathBuf {
+    folder().join("bench.json")
+}
+
+/// The copy that stays.
+pub(crate) fn recorded() -> PathBuf {
+    page::folder().join("bench.json")
+}
+
+/// What was measured last, on this machine or on the one that recorded it: a part that is run again takes the place of its own.
+pub(crate) fn latest() -> Result<Value> {
+    for path in [path(), recorded()] {
+        if path.exists() {
+            return read(&path);
+        }
+    }
+    Ok(json!({}))
+}
+
+/// Reads a report.
+pub(crate) fn read(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no report of cargo xtask bench", path.display()))
+}
+
+/// Writes it.
+pub(crate) fn write(report: &Value) -> Result<()> {
+    let path = path();
+    workspace::write_atomically(&path, text(report)?.as_bytes())?;
+    ui::note(&format!("report: {}", path.display()));
+    Ok(())
+}
+
+/// Keeps it in docs/, and makes the pages of it.
+pub(crate) fn record(report: &Value) -> Result<()> {
+    workspace::write_atomically(&recorded(), text(report)?.as_bytes())?;
+    ui::note(&format!("recorded: {}; cargo xtask generate makes the tables and plots of it", recorded().display()));
+    Ok(())
+}
+
+/// One figure a line, so that a change of one is a change of one line.
+pub(crate) fn text(report: &Value) -> Result<String> {
+    Ok(serde_json::to_string_pretty(report).context("a report is plain data")? + "\n")
+}
+
+/// On what the figures were made that depend on it.
+pub(crate) fn machine(report: &mut Value) -> Result<()> {
+    let info = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split_once(": "));
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").context("cannot tell the kernel's release")?;
+    report["machine"] = json!({
+        "cpu": model.map_or("unknown", |(_, model)| model),
+        "kernel": release.trim(),
+        "processors": std::thread::available_parallelism().map_or(0, usize::from),
+    });
+    Ok(())
+}
+
+/// Finds a result by its name and what else must be true of it.
+pub(crate) fn result<'a>(report: &'a Value, what: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Value> {
+    let parts = report["results"].as_object()?;
+    parts.values().filter_map(Value::as_array).flatten().find(|result| result["what"] == what && fits(result))
+}
+
+/// Lifts the figures that the targets ask for to the top.
+pub(crate) fn summarise(report: &mut Value) {
+    let any = |_: &Value| true;
+    let whole = |result: &Value| result["containers"] == json!(300);
+    let pick = |what: &str, pointer: &str, fits: &dyn Fn(&Value) -> bool| {
+        result(report, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
+    };
+    let kept = |result: &Value| result["connection"] == "open";
+    let closed = |result: &Value| result["connection"] == "not open";
+    let quantiles = |fits: &dyn Fn(&Value) -> bool| json!({ "p50": pick("open-to-socket", "/ms/p50", fits), "p99": pick("open-to-socket", "/ms/p99", fits) });
+    let pipeline = json!({
+        "records_per_s": pick("pipeline-stages", "/stream/per_s", &any),
+        "open_to_socket_ms": quantiles(&kept),
+        "open_to_socket_not_open_ms": quantiles(&closed),
+    });
+    let queue = json!({ "durable_per_s": pick("record-burst", "/durable_per_s", &any) });
+    let memory = json!({
+        "idle": pick("memory-idle", "/mib/resident", &whole),
+        "flood": pick("memory-flood", "/mib/peak", &whole),
+        "kernel_bytes_per_key": pick("memory-kernel-memory", "/bytes_per_key", &whole),
+    });
+    let start = pick("memory-start", "/ms", &whole);
+    report["pipeline"] = pipeline;
+    report["queue"] = queue;
+    report["memory_mib"] = memory;
+    report["start_ms"] = start;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_of_the_targets_are_lifted_out_of_the_results() {
+        let mut report = json!({ "results": {
+            "latency": [
+                { "what": "open-to-socket", "connection": "not open", "ms": { "p50": 9, "p99": 30 } },
+                { "what": "open-to-socket", "connection": "open", "ms": { "p50": 4, "p99": 20 } },
+            ],
+            "memory": [{ "what": "memory-idle", "containers": 300, "mib": { "resident": 11.5 } }],
+        } });
+        summarise(&mut report);
+        assert_eq!(report["pipeline"]["open_to_socket_ms"], json!({ "p50": 4, "p99": 20 }));
+        assert_eq!((&report["memory_mib"]["idle"], &report["memory_mib"]["flood"]), (&json!(11.5), &Value::Null));
+    }
+}
