@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod kernel;
 pub mod manifests;
 pub mod pins;
+pub mod prometheus;
 pub mod receivers;
 pub mod resident;
 pub mod schema;

@@ -147,11 +147,16 @@ pub async fn free() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?)
 }
 
-/// A Python that has the package, which `cargo xtask setup` has put into koney's cache.
-pub fn python(package: &str) -> Result<PathBuf> {
+/// Where `cargo xtask setup` puts what is installed nowhere.
+pub fn tools() -> Result<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let base = base.or_else(|| Some(env::home_dir()?.join(".cache"))).context("no home folder")?;
-    let tools = base.join("koney/tools");
+    Ok(base.join("koney/tools"))
+}
+
+/// A Python that has the package, which `cargo xtask setup` has put into koney's cache.
+pub fn python(package: &str) -> Result<PathBuf> {
+    let tools = tools()?;
     let is_of = |name: &str| name.strip_prefix(package).is_some_and(|rest| rest.starts_with('-') && !rest.contains("draft"));
     let folders =
         fs::read_dir(&tools).into_iter().flatten().flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_of));
@@ -224,8 +229,14 @@ pub async fn one_request(listener: TcpListener) -> Result<(String, Vec<u8>)> {
 
 /// The body of an answer to a plain GET.
 pub async fn get(address: SocketAddr, path: &str) -> Result<String> {
+    get_as(address, path, "*/*").await
+}
+
+/// The same, for who accepts no other form.
+pub async fn get_as(address: SocketAddr, path: &str, accept: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes()).await?;
+    let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\naccept: {accept}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let (_, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;

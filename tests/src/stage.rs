@@ -96,6 +96,20 @@ pub fn skip(test: &str, reason: &str) -> io::Result<()> {
     writeln!(io::stdout(), "koney-skip: {test}: {reason}")
 }
 
+/// Fanotify can keep watch here; where not, that is said.
+pub fn has_fanotify(test: &str) -> Result<bool> {
+    let answer = Command::new(agent::program()?).args(["probe", "--attach", "fanotify"]).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    match answer.status.code() {
+        Some(0) => Ok(true),
+        Some(69 | 77) => {
+            skip(test, &said)?;
+            Ok(false)
+        }
+        code => anyhow::bail!("the probe ended with {code:?}: {said}"),
+    }
+}
+
 /// Reads a file with a real `cat`; gives its process id.
 pub fn cat(path: &str) -> Result<u32> {
     let mut child = Command::new(CAT).arg(path).stdout(Stdio::null()).spawn().context("start cat")?;

@@ -51,14 +51,14 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// The chart's own copy of the definitions.
+/// The chart's own copies of the definitions and of the rules for Prometheus.
 fn copies() -> Result<Vec<(PathBuf, String)>> {
-    let copy = |name: &str| {
-        let made = workspace::root().join("deploy/crds").join(name);
+    let copy = |file: &str| {
+        let made = workspace::root().join("deploy").join(file);
         let text = fs::read_to_string(&made).with_context(|| format!("cannot read {}", made.display()))?;
-        Ok((chart::folder().join("files/crds").join(name), text))
+        Ok((chart::folder().join("files").join(file), text))
     };
-    ["deceptionalertsinks.yaml", "deceptionpolicies.yaml"].into_iter().map(copy).collect()
+    ["crds/deceptionalertsinks.yaml", "crds/deceptionpolicies.yaml", "prometheus/rules.yaml"].into_iter().map(copy).collect()
 }
 
 /// What the chart comes to, with the copy of the definitions that is in it.

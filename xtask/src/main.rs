@@ -17,6 +17,7 @@ mod generate;
 mod image;
 mod lint;
 mod process;
+mod prometheus;
 mod python;
 mod setup;
 mod suite;

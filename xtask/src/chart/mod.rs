@@ -50,9 +50,27 @@ pub(crate) fn manifests() -> Result<Vec<Manifest>> {
     ])
 }
 
+/// What of the chart is in no committed manifest renders too, and the rules are those of `deploy/prometheus/`, placeholders and all.
+fn monitored() -> Result<()> {
+    let files =
+        files(&json!({ "serviceMonitor": { "enabled": true }, "prometheusRule": { "enabled": true, "labels": { "a": "b" } } }))?;
+    let of = |name: &str| files.get(&format!("koney/templates/{name}.yaml")).map_or("", String::as_str);
+    let rules = fs::read_to_string(workspace::root().join("deploy/prometheus/rules.yaml")).context("cannot read the rules")?;
+    let indented: Vec<_> = rules.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
+    let rendered: Vec<_> = of("prometheusrule").lines().map(str::trim_end).collect();
+    if !rendered.windows(indented.len()).any(|lines| lines == indented) {
+        bail!("the chart's PrometheusRule is not deploy/prometheus/rules.yaml");
+    }
+    if !of("servicemonitor").contains("kind: ServiceMonitor") {
+        bail!("the chart makes no ServiceMonitor where it is asked for");
+    }
+    Ok(())
+}
+
 /// Checks the committed manifests against the schemas of the oldest Kubernetes that knows all of them, strictly, of the oldest that is
 /// supported, which drops a field, and of the newest.
 pub(crate) fn validate() -> Result<()> {
+    monitored()?;
     let python = python::with("kubernetes-validate")?;
     for (version, strict) in [("1.28", false), ("1.30", true), ("1.37", true)] {
         let mut check = Command::new(&python);
@@ -79,6 +97,15 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 fn render(values: &Value) -> Result<String> {
+    let files = files(values)?;
+    let wanted = ORDER.iter().filter_map(|name| files.get(&format!("koney/templates/{name}.yaml")));
+    let documents = wanted.map(|text| text.trim().trim_start_matches("---").trim()).filter(|text| !text.is_empty());
+    let documents: Vec<_> = documents.collect();
+    Ok(format!("# Made by `cargo xtask generate` from helm/koney.\n---\n{}\n", documents.join("\n---\n")))
+}
+
+/// What Helm makes of the templates, by their names.
+fn files(values: &Value) -> Result<BTreeMap<String, String>> {
     let asked = json!({ "chart": folder(), "name": "koney", "namespace": "koney-system", "values": values });
     let mut python = Command::new(python::with("helm-python-sdk")?);
     let mut child =
@@ -92,8 +119,5 @@ fn render(values: &Value) -> Result<String> {
     if !findings.is_empty() {
         bail!("Helm finds fault with {}: {}", folder().display(), findings.join("; "));
     }
-    let wanted = ORDER.iter().filter_map(|name| files.get(&format!("koney/templates/{name}.yaml")));
-    let documents = wanted.map(|text| text.trim().trim_start_matches("---").trim()).filter(|text| !text.is_empty());
-    let documents: Vec<_> = documents.collect();
-    Ok(format!("# Made by `cargo xtask generate` from helm/koney.\n---\n{}\n", documents.join("\n---\n")))
+    Ok(files)
 }

@@ -24,7 +24,7 @@ use self::{
     pins::{Route, State},
     plan::Plan,
 };
-use crate::{arch::Arch, cli::SetupArgs, exit::Exit, python, test, ui, workspace};
+use crate::{arch::Arch, cli::SetupArgs, exit::Exit, prometheus, python, test, ui, workspace};
 
 /// What a command cannot do without.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,7 @@ pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
     if !args.check {
         ensure(&needs)?;
         python::judges()?;
+        prometheus::fetch()?;
         ui::line("ready: nothing is missing");
         return Ok(0);
     }
@@ -95,7 +96,11 @@ pub(crate) fn command(args: &SetupArgs) -> Result<u8> {
     for package in &judges {
         ui::line(&format!("would install {package} of PyPI into koney's cache"));
     }
-    let ready = plan.is_empty() && judges.is_empty();
+    let prometheus = prometheus::is_there()?;
+    if !prometheus {
+        ui::line("would unpack prometheus of the distribution into koney's cache");
+    }
+    let ready = plan.is_empty() && judges.is_empty() && prometheus;
     if ready {
         ui::line("ready: nothing is missing");
     }

@@ -27,7 +27,7 @@ use crate::{
     cli::{TestArgs, TestSuite, Variant},
     ebpf,
     exit::Exit,
-    python,
+    prometheus, python,
     setup::{self, Needs, Package},
     ui,
 };
@@ -63,6 +63,7 @@ pub(crate) fn command(args: &TestArgs) -> Result<u8> {
     needs.packages.extend((!rows.is_empty()).then_some(runtime));
     setup::ensure(&needs)?;
     python::judges()?;
+    prometheus::fetch()?;
 
     let mut report = Report::default();
     // Everything that can still be tried is tried: one run shows all that is broken.
