@@ -302,4 +302,66 @@ mod tests {
         let refused = parse(&["probe", "--attach", "magic"]).expect_err("no such method").to_string();
         assert!(refused.contains("unknown attach method `magic`, expected auto, lsm, fentry, kprobe or fanotify"), "{refused}");
     }
+
+    /// What no option takes, unless it takes any text.
+    const ODD: &str = "\u{1}odd";
+    /// Paths and names, which are looked at where they are used.
+    const ANY: [&str; 14] = [
+        "daemonset",
+        "kubeconfig",
+        "kubelet-ca-file",
+        "kubelet-token-file",
+        "manifests",
+        "namespace",
+        "node-name",
+        "pins",
+        "sink",
+        "state",
+        "paths",
+        "name",
+        "id",
+        "ids",
+    ];
+
+    fn leaves(command: &clap::Command, words: &[String], found: &mut Vec<(Vec<String>, clap::Command)>) {
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let words = [words, &[sub.get_name().to_owned()]].concat();
+            if sub.has_subcommands() {
+                leaves(sub, &words, found);
+            } else {
+                found.push((words, sub.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_that_refuses_a_value_names_itself_the_value_and_what_it_takes() {
+        let mut command = <Cli as clap::CommandFactory>::command();
+        command.build();
+        let (mut found, mut refusing) = (Vec::new(), 0);
+        leaves(&command, &[], &mut found);
+        for (words, leaf) in found {
+            for argument in leaf.get_arguments().filter(|argument| argument.get_action().takes_values()) {
+                let Some(long) = argument.get_long() else {
+                    assert!(ANY.contains(&argument.get_id().as_str()), "{} of {words:?} takes any text?", argument.get_id());
+                    continue;
+                };
+                let option = format!("--{long}={ODD}");
+                let words: Vec<_> = words.iter().map(String::as_str).chain([option.as_str()]).collect();
+                let refused = parse(&words).err().filter(|error| {
+                    error.kind() == clap::error::ErrorKind::ValueValidation
+                        || error.kind() == clap::error::ErrorKind::InvalidValue
+                });
+                let Some(refused) = refused.map(|error| error.to_string()) else {
+                    assert!(ANY.contains(&long), "--{long} of {words:?} takes any text?");
+                    continue;
+                };
+                refusing += 1;
+                assert!(refused.contains(&format!("'--{long} <")), "{refused}");
+                assert!(refused.contains(&format!("invalid value '{ODD}'")), "{refused}");
+                assert!(["expected ", "possible values", "is neither"].iter().any(|takes| refused.contains(takes)), "{refused}");
+            }
+        }
+        assert!(refusing >= 8, "{refusing} options refuse a value");
+    }
 }

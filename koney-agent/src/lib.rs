@@ -14,6 +14,8 @@ pub mod sink;
 pub mod trap;
 pub mod workload;
 
+#[cfg(test)]
+mod catalogue;
 mod causes;
 mod lock;
 

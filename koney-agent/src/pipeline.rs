@@ -122,10 +122,10 @@ pub enum RunError {
     #[error(transparent)]
     Kernel(#[from] KernelError),
     /// Standard output cannot be used.
-    #[error("cannot write to standard output: {0}")]
+    #[error("cannot write to standard output: {0}; give it a file, a pipe or a terminal that can be written to")]
     Stdout(std::io::Error),
     /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}")]
+    #[error("cannot wait for signals: {0}; this is a bug, please report it with the log")]
     Signals(std::io::Error),
     /// A part of the agent ended by itself.
     #[error("the agent's {0} task ended; this is a bug, please report it with the log")]

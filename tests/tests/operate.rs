@@ -61,7 +61,7 @@ async fn a_sink_is_tried_and_says_what_its_endpoint_answered() -> Result<()> {
     let (code, said) = ask(&stage, &["sink", "test", "dynatrace"])?;
     ensure!(code == Some(1) && said.contains("401") && said.contains("apiToken"), "{said}");
     let (code, said) = ask(&stage, &["sink", "test", "absent"])?;
-    ensure!(code == Some(1) && said.contains("there is no sink absent; this agent has stdout, dynatrace"), "{said}");
+    ensure!(code == Some(1) && said.contains("there is no sink absent in this agent; name one of stdout, dynatrace"), "{said}");
     ensure!(!agent.log().contains(&ingest.token), "{}", agent.log());
     agent.stop().await.map(drop)
 }

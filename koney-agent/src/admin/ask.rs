@@ -22,7 +22,7 @@ use super::{
 #[derive(Debug, Error)]
 pub enum AskError {
     /// Nobody is there.
-    #[error("no agent answers at {}: {error}; is one running on this node, with the same --state?", path.display())]
+    #[error("no agent answers at {}: {error}; start one on this node, or name its folder with --state", path.display())]
     Absent {
         /// The socket.
         path: PathBuf,
@@ -30,13 +30,13 @@ pub enum AskError {
         error: io::Error,
     },
     /// Only root may ask.
-    #[error("{} may be opened by root only: run this as root, or in the agent's own container", path.display())]
+    #[error("{} may be opened by root only; run this as root, or in the agent's own container", path.display())]
     Permission {
         /// The socket.
         path: PathBuf,
     },
     /// What it says cannot be read.
-    #[error("the agent's answer cannot be read: {0}; is it of another version?")]
+    #[error("the agent's answer cannot be read: {0}; ask it with a koney-agent of its own version, as in its container")]
     Unreadable(String),
     /// It will not do it.
     #[error(transparent)]

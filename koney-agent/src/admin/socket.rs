@@ -33,6 +33,9 @@ const LIMITS: Limits = Limits { connections: 4, patience: Duration::from_mins(1)
 /// Bytes of what is asked.
 const LARGEST: usize = 1 << 20;
 
+/// Whoever gets the question wrong is of another version.
+const REMEDY: &str = "ask with a koney-agent of the agent's own version, as in its container";
+
 /// Where the socket of the agent with this folder is.
 #[must_use]
 pub fn path(state: &Path) -> PathBuf {
@@ -76,14 +79,14 @@ async fn answer(request: Request<Incoming>, operator: &dyn Operator) -> Response
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, LARGEST).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked cannot be read: {error}")))),
+        Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked cannot be read: {error}; {REMEDY}")))),
     };
     if parts.method != Method::POST {
-        return json(&Err::<(), _>(Refused::new(format!("{} is nothing that this agent knows", parts.method))));
+        return json(&Err::<(), _>(Refused::new(format!("{} is nothing that this agent knows; {REMEDY}", parts.method))));
     }
     let which: Which = match serde_json::from_slice(&body) {
         Ok(which) => which,
-        Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked for cannot be read: {error}")))),
+        Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked for cannot be read: {error}; {REMEDY}")))),
     };
     let count = |done: Result<usize, Refused>| json(&done.map(|count| Done { count }));
     match parts.uri.path() {
@@ -92,7 +95,7 @@ async fn answer(request: Request<Incoming>, operator: &dyn Operator) -> Response
         "/deadletters/show" => json(&operator.dead_letter(which.ids.first().map_or("", String::as_str)).await),
         "/deadletters/retry" => count(operator.retry(&which).await),
         "/deadletters/drop" => count(operator.drop_dead(&which).await),
-        path => json(&Err::<(), _>(Refused::new(format!("{path} is nothing that this agent knows; is it of another version?")))),
+        path => json(&Err::<(), _>(Refused::new(format!("{path} is nothing that this agent knows; {REMEDY}")))),
     }
 }
 

@@ -7,6 +7,9 @@ use super::snapshot::Filter;
 use super::text::quoted;
 use super::validate::{Issue, error, warning};
 
+/// What helps where a selector of containers cannot be read.
+pub(super) const SELECTOR: &str = "correct it, or write the container's name";
+
 /// The filters of a trap that are valid; `path` is that of `match`.
 pub(super) fn compile(trap: &TrapSpec, path: &FieldPath, issues: &mut Vec<Issue>) -> Vec<Filter> {
     let Some(any) = trap.selection.as_ref().and_then(|selection| selection.any.as_ref()) else {
@@ -40,7 +43,7 @@ fn one_filter(filter: &FilterSpec, path: &FieldPath, issues: &mut Vec<Issue>) ->
         Ok(containers) => Some(Filter { namespaces: resources.namespaces, labels, containers }),
         Err(cause) => {
             let reason = format!("{} {cause}", quoted(&resources.container_selector));
-            issues.push(error(field, reason, "correct it, or write the container's name"));
+            issues.push(error(field, reason, SELECTOR));
             None
         }
     }

@@ -6,6 +6,8 @@
 
 mod answers;
 pub mod api;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod choice;
 pub mod crds;
 mod duration;

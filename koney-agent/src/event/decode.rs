@@ -20,13 +20,13 @@ use super::{
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
     /// Not the length of a record.
-    #[error("record of {0} bytes, expected {RECORD_LEN}")]
+    #[error("record of {0} bytes, expected {RECORD_LEN}; this is a bug, please report it")]
     Length(usize),
     /// Another layout.
-    #[error("record of layout version {0}, expected {VERSION}")]
+    #[error("record of layout version {0}, expected {VERSION}; this is a bug, please report it")]
     Version(u16),
     /// A value that no program writes.
-    #[error("unknown {0} {1}")]
+    #[error("unknown {0} {1} in a record; this is a bug, please report it")]
     Unknown(&'static str, u8),
 }
 

@@ -52,6 +52,26 @@ pub enum ArmError {
     Map(#[from] MapError),
 }
 
+impl ArmError {
+    /// What a person can do about it, besides waiting: it is tried again.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Open(OpenError::Missing) => "create the file (koney does not plant decoys); it is armed when it appears",
+            Self::Open(OpenError::NotRegular(_)) => "put a regular file there; it is tried again",
+            Self::Open(OpenError::Io(_)) => {
+                "see the reason (files of others need CAP_DAC_READ_SEARCH, those of other containers CAP_SYS_PTRACE); it is tried again"
+            }
+            Self::Unreachable => "check the file system; it is tried again",
+            Self::NotSeen => "run `koney-agent doctor`, which says what the kernel withholds; it is tried again",
+            Self::Full => "take traps out of the policies of this node: the kernel's table holds no more; it is tried again",
+            Self::Mark(_) => "see the reason (marks are bounded by /proc/sys/fs/fanotify/max_user_marks); it is tried again",
+            Self::Remote(_) => "put the decoy on a local file system, or use a kernel that takes eBPF; it is tried again",
+            Self::Map(_) => "give the agent more memory, where that is the reason; it is tried again",
+        }
+    }
+}
+
 /// One path to arm under one trap number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {

@@ -34,7 +34,9 @@ pub enum KernelError {
     #[error("the kernel refused koney's maps: {0}; `koney-agent doctor` says what this kernel offers")]
     Load(String),
     /// The ring or the gate could not be mapped into memory.
-    #[error("cannot map the {what} into memory: {source}")]
+    #[error(
+        "cannot map the {what} into memory: {source}; give the process more memory, and a seccomp profile that lets it map BPF maps"
+    )]
     Map {
         /// Which map.
         what: &'static str,
@@ -42,7 +44,7 @@ pub enum KernelError {
         source: io::Error,
     },
     /// The canary file could not be made.
-    #[error("cannot make the canary file: {0}; memfd_create must be allowed")]
+    #[error("cannot make the canary file: {0}; allow memfd_create to the process (seccomp)")]
     Canary(io::Error),
     /// No attach method fired.
     #[error(

@@ -8,6 +8,8 @@ mod attach;
 pub mod btf;
 mod canary;
 mod candidates;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod counters;
 mod detection;
 mod detector;

@@ -131,10 +131,13 @@ pub(super) fn require_identity(offsets: &Offsets) -> Result<(), KernelError> {
     }
 }
 
+/// What helps where a member cannot be used.
+pub(super) const WITHOUT: &str = "run `koney-agent doctor`, which says what alerts lack, and report this kernel's version";
+
 /// Says once which fields of the record this kernel cannot give.
 pub(super) fn report(problems: &[MemberError]) {
     for problem in problems {
-        warn!(%problem, "a field of the record is not available on this kernel; alerts go out without it");
+        warn!(%problem, remedy = WITHOUT, "a field of the record is not available on this kernel; alerts go out without it");
     }
 }
 

@@ -21,7 +21,7 @@ impl Operate {
         let wanted: Vec<_> = ids.iter().filter(|id| sink.is_none_or(|sink| id.name == sink)).cloned().collect();
         if let Some(sink) = sink.filter(|_| wanted.is_empty()) {
             let names: Vec<_> = ids.iter().map(|id| id.name.as_str()).collect();
-            return Err(Refused::new(format!("there is no sink {sink}; this agent has {}", names.join(", "))));
+            return Err(Refused::new(format!("there is no sink {sink} in this agent; name one of {}", names.join(", "))));
         }
         Ok(wanted.into_iter().filter_map(|id| sinks.queue(&id).map(|queue| (id, queue))).collect())
     }
@@ -86,7 +86,10 @@ impl Operator for Operate {
 
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested> {
         Box::pin(async move {
-            let (id, _) = self.queues(Some(sink))?.pop().ok_or_else(|| Refused::new(format!("there is no sink {sink}")))?;
+            let (id, _) = self
+                .queues(Some(sink))?
+                .pop()
+                .ok_or_else(|| Refused::new(format!("sink {sink} has just gone; see whether its resource is still there")))?;
             let method = self.0.method();
             let alert = alert::message(Purpose::Test, Clock.boot_ns(), &self.0.host, Clock, method);
             let action = self.0.sinks.try_out(&id, &alert).await.map_err(Refused::new)?;

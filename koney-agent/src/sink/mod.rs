@@ -5,6 +5,8 @@
 
 pub mod alertmanager;
 mod backoff;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod claim;
 mod clean;
 mod config;

@@ -192,10 +192,14 @@ impl SinkSet {
     pub async fn try_out(&self, id: &SinkId, alert: &Alert) -> Result<Action, String> {
         let (transport, body) = {
             let sinks = self.lock();
-            let sink = sinks.get(id).ok_or_else(|| format!("sink {id} is gone"))?;
+            let sink =
+                sinks.get(id).ok_or_else(|| format!("sink {id} has just gone; see whether its resource is still there"))?;
             let transport = sink.orders.borrow().transport.clone();
             let error = || sink.counters.health(id, false, &sink.queue.stats()).last_error;
-            let transport = transport.ok_or_else(|| error().unwrap_or_else(|| format!("sink {id} has no configuration")))?;
+            let transport = transport.ok_or_else(|| {
+                error()
+                    .unwrap_or_else(|| format!("sink {id} has no configuration; name a receiver and its Secret in the resource"))
+            })?;
             (transport, sink.render.render(alert))
         };
         let letter = Letter { id: alert.id.clone(), time: alert.time, body };

@@ -3,6 +3,8 @@
 mod around;
 #[cfg(test)]
 mod around_tests;
+#[cfg(test)]
+pub(crate) mod catalogue;
 mod held;
 mod keys;
 mod owner;

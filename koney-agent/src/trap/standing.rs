@@ -52,8 +52,8 @@ const fn distance(state: &State) -> u8 {
         State::Pending => 2,
         State::Missing => 3,
         State::Unreachable => 4,
-        State::Failed(_) => 5,
-        State::Unsupported(_) | State::Sandboxed => 6,
+        State::Failed(..) => 5,
+        State::Unsupported(..) | State::Sandboxed => 6,
     }
 }
 

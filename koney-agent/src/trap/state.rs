@@ -17,12 +17,12 @@ pub enum State {
     Missing,
     /// The decoy's file system does not answer.
     Unreachable,
-    /// What is at the path cannot be a trap.
-    Unsupported(String),
+    /// What is at the path cannot be a trap: why, and what a person can do.
+    Unsupported(String, &'static str),
     /// The container's files are those of another kernel.
     Sandboxed,
-    /// The decoy cannot be looked at or armed.
-    Failed(String),
+    /// The decoy cannot be looked at or armed: why, and what a person can do.
+    Failed(String, &'static str),
 }
 
 impl State {
@@ -30,8 +30,10 @@ impl State {
         match error {
             ArmError::Open(OpenError::Missing) => Self::Missing,
             ArmError::Unreachable => Self::Unreachable,
-            ArmError::Open(OpenError::NotRegular(_)) | ArmError::Remote(_) => Self::Unsupported(error.to_string()),
-            other => Self::Failed(other.to_string()),
+            ArmError::Open(OpenError::NotRegular(_)) | ArmError::Remote(_) => {
+                Self::Unsupported(error.to_string(), error.remedy())
+            }
+            other => Self::Failed(other.to_string(), other.remedy()),
         }
     }
 
@@ -44,8 +46,8 @@ impl State {
             Self::Replaced => "replaced",
             Self::Missing => "missing",
             Self::Unreachable => "unreachable",
-            Self::Unsupported(_) | Self::Sandboxed => "unsupported",
-            Self::Failed(_) => "failed",
+            Self::Unsupported(..) | Self::Sandboxed => "unsupported",
+            Self::Failed(..) => "failed",
         }
     }
 
@@ -59,7 +61,7 @@ impl State {
     pub(super) const fn urgency(&self) -> u8 {
         match self {
             Self::Pending => 0,
-            Self::Missing | Self::Unsupported(_) | Self::Failed(_) => 1,
+            Self::Missing | Self::Unsupported(..) | Self::Failed(..) => 1,
             Self::Armed | Self::Replaced => 2,
             Self::Unreachable | Self::Sandboxed => 3,
         }
@@ -73,9 +75,8 @@ impl State {
             Self::Replaced => "look at the file: somebody has put it in the decoy's place; it is watched like the decoy",
             Self::Missing => "create the file (koney does not plant decoys); it is armed when it appears",
             Self::Unreachable => "check the file system; it is tried again",
-            Self::Unsupported(_) => "put a regular file there, for fanotify on a local file system; it is tried again",
             Self::Sandboxed => "give the pod a runtime class without a sandbox, if it is to be watched",
-            Self::Failed(_) => "see the reason (files of others need CAP_DAC_READ_SEARCH); it is tried again",
+            Self::Unsupported(_, remedy) | Self::Failed(_, remedy) => remedy,
         }
     }
 }
@@ -83,7 +84,7 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported(reason) | Self::Failed(reason) => write!(formatter, "{}: {reason}", self.name()),
+            Self::Unsupported(reason, _) | Self::Failed(reason, _) => write!(formatter, "{}: {reason}", self.name()),
             Self::Sandboxed => formatter.write_str("unsupported: the pod runs in a sandbox, with a kernel of its own"),
             _ => formatter.write_str(self.name()),
         }

@@ -14,7 +14,7 @@ use crate::causes::chain;
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// The kubeconfig file cannot be used.
-    #[error("kubeconfig {path}: {cause}")]
+    #[error("kubeconfig {path} cannot be used: {cause}; mend it, or name another with --kubeconfig")]
     Kubeconfig {
         /// Which file.
         path: String,
@@ -28,7 +28,9 @@ pub enum ConnectError {
     )]
     NotInCluster(String),
     /// The client cannot be made.
-    #[error("no client for the API server: {0}")]
+    #[error(
+        "no client for the API server: {0}; check the certificates and the address in the kubeconfig or of the service account"
+    )]
     Client(String),
 }
 
@@ -52,7 +54,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_missing_is_named() {
         let refused = connect(Some(Path::new("/no/such/kubeconfig"))).await.err().expect("no such file").to_string();
-        assert!(refused.starts_with("kubeconfig /no/such/kubeconfig: "), "{refused}");
+        assert!(refused.starts_with("kubeconfig /no/such/kubeconfig cannot be used: "), "{refused}");
         let refused = connect(None).await.err().expect("no pod").to_string();
         assert!(refused.contains("name a kubeconfig file with --kubeconfig"), "{refused}");
     }

@@ -11,3 +11,5 @@ mod watch;
 pub use connect::{ConnectError, connect};
 pub use daemonset::OwnDaemonSet;
 pub use watch::ApiWatcher;
+#[cfg(test)]
+pub(super) use watch::{cause, remedy};

@@ -151,7 +151,7 @@ impl Complaints {
             return;
         }
         self.0.insert(kind, now);
-        let (cause, remedy) = (chain(error), remedy(error));
+        let (cause, remedy) = (cause(error), remedy(error));
         warn!(kind = kind.as_str(), cause, remedy, "the API server does not tell; what was last known stays in force");
     }
 
@@ -177,7 +177,15 @@ fn status(error: &watcher::Error) -> Option<&Status> {
     }
 }
 
-fn remedy(error: &watcher::Error) -> &'static str {
+/// What the API server said, or what became of the question.
+pub(in crate::cluster) fn cause(error: &watcher::Error) -> String {
+    match status(error) {
+        Some(status) => format!("answer {}: {}", status.code, status.message),
+        None => chain(error),
+    }
+}
+
+pub(in crate::cluster) fn remedy(error: &watcher::Error) -> &'static str {
     let Some(status) = status(error) else {
         return "check that the API server can be reached from this node; it is tried again";
     };

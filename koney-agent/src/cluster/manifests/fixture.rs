@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::super::problem::{Problem, Severity};
 use super::super::snapshot::Snapshot;
 use super::folder::read;
 
@@ -100,6 +101,12 @@ impl Folder {
     /// Reads the folder on top of what was read last.
     pub(super) fn read(&mut self) -> &Snapshot {
         self.last = read(self.path(), NAMESPACE, &self.last).expect("the folder is readable");
+        for problem in &self.last.problems {
+            let Problem { severity, file, reason, remedy, .. } = problem;
+            assert!(!file.as_os_str().is_empty() && !reason.is_empty(), "{problem:?} names no thing, or no cause");
+            // What is nobody's business needs no remedy.
+            assert!(!remedy.is_empty() || *severity == Severity::Info, "{problem:?} does not say what to do");
+        }
         &self.last
     }
 

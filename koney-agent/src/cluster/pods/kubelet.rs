@@ -35,19 +35,21 @@ pub struct KubeletConfig {
 #[derive(Debug, Error)]
 pub enum KubeletError {
     /// A file is missing.
-    #[error("{0}: {1}")]
+    #[error("{0} cannot be read: {1}; name another with --kubelet-ca-file or --kubelet-token-file")]
     File(PathBuf, io::Error),
     /// The file holds no certificate.
-    #[error("{0} holds no certificate: {1}")]
+    #[error("{0} holds no certificate: {1}; name a file in PEM with --kubelet-ca-file")]
     Certificate(PathBuf, String),
     /// No connection, or one to somebody else.
-    #[error("the kubelet cannot be asked: {0}")]
+    #[error(
+        "the kubelet cannot be asked: {0}; check its address (--kubelet) and who has signed its certificate (--kubelet-ca-file)"
+    )]
     Unreachable(String),
     /// It refuses.
     #[error("the kubelet answers {0}; grant `nodes/pods` (Kubernetes 1.32 or newer)")]
     Refused(StatusCode),
     /// Its answer is no list of pods.
-    #[error("the kubelet's answer is no list of pods: {0}")]
+    #[error("the kubelet's answer is no list of pods: {0}; use --pods-from api, and report this with the kubelet's version")]
     Malformed(String),
 }
 

@@ -18,10 +18,10 @@ const STATIC_UID: &str = "kubernetes.io/config.hash";
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PodError {
     /// It is not what the API says a pod is.
-    #[error("{0}: {1}")]
+    #[error("pod {0} cannot be read: {1}; report this with the version of Kubernetes")]
     Malformed(String, String),
     /// It has no name, namespace or uid.
-    #[error("a pod without {0}")]
+    #[error("a pod has no {0}; see what has made it")]
     Nameless(&'static str),
 }
 
@@ -173,7 +173,7 @@ mod tests {
         let mut pod = web();
         pod["spec"]["containers"][0]["name"] = json!(7);
         let error = read(pod).expect_err("a number").to_string();
-        assert!(error.starts_with("shop/web-7d: spec.containers[0].name: "), "{error}");
+        assert!(error.starts_with("pod shop/web-7d cannot be read: spec.containers[0].name: "), "{error}");
         assert_eq!(read(json!({ "metadata": { "name": "x", "namespace": "y" } })), Err(PodError::Nameless("uid")));
     }
 }

@@ -24,7 +24,7 @@ pub enum Choice {
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// The word is none of the choices.
-    #[error("unknown source of pods `{0}`, expected auto, kubelet or api")]
+    #[error("unknown source of pods `{0}`; expected auto, kubelet or api")]
     Unknown(String),
     /// The kubelet was asked for by name and cannot be asked.
     #[error("no pods from the kubelet: {0}; use --pods-from api, or auto")]

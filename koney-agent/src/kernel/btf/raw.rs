@@ -24,7 +24,7 @@ pub(super) const KIND_TYPE_TAG: u32 = 18;
 pub(super) const KIND_ENUM64: u32 = 19;
 
 /// The bytes are not BTF; fatal for eBPF detection, the operator acts.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BtfError {
     /// Too short, or the magic number is missing.
     #[error("not BTF of this machine's byte order")]

@@ -49,7 +49,7 @@ pub enum PinsError {
     )]
     NotBpf(PathBuf),
     /// The folder cannot be used.
-    #[error("{path}: {source}")]
+    #[error("nothing can be pinned in {path}: {source}; make it writable for root, or choose another folder with --pins")]
     Folder {
         /// Which.
         path: PathBuf,

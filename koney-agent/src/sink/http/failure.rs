@@ -18,7 +18,7 @@ pub(super) fn action(error: reqwest::Error, endpoint: &Endpoint) -> Action {
     }
     let chain = chain(&error);
     if error.is_builder() {
-        return Action::SlowRetry { reason: format!("no request can be made: {chain}") };
+        return Action::SlowRetry { reason: format!("no request can be made: {chain}; check the values of the sink's Secret") };
     }
     let reason = if error.is_timeout() {
         format!("no answer of {host} in time: {chain}")

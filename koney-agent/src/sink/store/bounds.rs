@@ -127,14 +127,16 @@ impl fmt::Display for News {
             Self::OnDisk => formatter.write_str("alerts are kept on disk again"),
             Self::Corrupt { reason, ending } => write!(
                 formatter,
-                "the file of this queue cannot be read ({reason}); it was set aside with the ending `{ending}` and a new one begun"
+                "the file of this queue cannot be read ({reason}); it was set aside with the ending `{ending}` and a new one begun: check the disk"
             ),
             Self::Newer { version, ending } => write!(
                 formatter,
-                "the file of this queue is of format {version}, newer than this agent's; it was set aside with the ending `{ending}` for an agent that knows it"
+                "the file of this queue is of format {version}, newer than this agent's; it was set aside with the ending `{ending}`: the newer agent takes it in once it runs again"
             ),
             Self::TakenIn { rows } => write!(formatter, "{rows} alerts of a file that was set aside were taken in again"),
-            Self::Unreadable { rows } => write!(formatter, "{rows} alerts of this queue's file cannot be read any more"),
+            Self::Unreadable { rows } => {
+                write!(formatter, "{rows} alerts of this queue's file cannot be read any more; check the disk")
+            }
         }
     }
 }

@@ -23,9 +23,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// Why there is none. Most pass by themselves; [`super::response`] knows which do not.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    #[error("nothing is sent to {0}, which {1}")]
+    #[error(
+        "nothing is sent to {0}, which {1}; name another address, or set `spec.syslog.allowLocal: true` if it is this node's and meant"
+    )]
     Refused(IpAddr, Refused),
-    #[error("{0} has no address")]
+    #[error("{0} has no address; check the name, and the DNS that this node asks")]
     NoAddress(String),
     #[error("no root certificate can be read: {0}; install the package `ca-certificates`, or add them under the key `caBundle`")]
     NoRoots(String),

@@ -10,6 +10,9 @@ mod response;
 #[cfg(test)]
 mod client_tests;
 
+#[cfg(test)]
+pub(super) use response::catalogue;
+
 pub use client::Client;
 pub use config::{Config, Options};
 pub use event::{Facility, Format, Message};

@@ -39,6 +39,29 @@ fn of(host: &str, error: &(dyn Error + 'static), what: &str) -> Action {
     }
 }
 
+/// The catalogue's entries of what keeps a sink from connecting.
+#[cfg(test)]
+pub(in crate::sink) fn catalogue() -> Vec<crate::catalogue::Entry> {
+    use crate::{
+        catalogue::{REASON, Said, entries, os},
+        sink::http::Refused,
+    };
+    let said = |error: &ConnectError| match connect("siem", error) {
+        // It passes by itself, and the log says so beside it.
+        Action::Retry { reason, .. } if !reason.contains("; ") => Said::apart(reason, "it is kept and tried again"),
+        Action::Retry { reason, .. } | Action::SlowRetry { reason } => Said::whole(&reason),
+        action => panic!("{action:?}"),
+    };
+    entries!(ConnectError, said;
+        ConnectError::Refused(..) = ConnectError::Refused([127, 0, 0, 1].into(), Refused::Local), "127.0.0.1", "this node itself";
+        ConnectError::NoAddress(_) = ConnectError::NoAddress("siem".to_owned()), "siem", "no address";
+        ConnectError::NoRoots(_) = ConnectError::NoRoots(REASON.to_owned()), "siem", REASON;
+        ConnectError::Client(_) = ConnectError::Client(rustls::Error::General(REASON.to_owned())), "siem", REASON;
+        ConnectError::Lookup(_) = ConnectError::Lookup(REASON.into()), "siem", REASON;
+        ConnectError::Io(_) = os().into(), "siem", REASON;
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
