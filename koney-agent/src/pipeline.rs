@@ -170,8 +170,8 @@ struct Seen {
     method: &'static str,
     /// What it counted; fanotify does not.
     counts: Option<Counts>,
-    /// Hooks that are wanted, and whether their programs are attached.
-    hooks: Vec<(&'static str, bool)>,
+    /// Hooks that are wanted, by what each is attached, and whether it is.
+    hooks: Vec<(&'static str, &'static str, bool)>,
     /// The canary was opened and not seen.
     blind: bool,
 }

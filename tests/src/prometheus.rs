@@ -46,6 +46,9 @@ impl Prometheus {
         ];
         let mut receiver = Receiver::start(&program("prometheus")?, &arguments.each_ref().map(String::as_str), folder)?;
         receiver.listens(address).await?;
+        // It listens before it answers.
+        let ready = async || Ok(receivers::get(address, "/-/ready").await?.contains("Ready").then_some(()));
+        receiver.until("it is ready", ready).await?;
         Ok(Self { receiver, address })
     }
 

@@ -228,9 +228,9 @@ impl Detector {
         Counts::read(&self.counters, self.programs.program_fds())
     }
 
-    /// Every hook that is wanted, and whether its program is attached.
-    pub fn hooks(&self) -> impl Iterator<Item = (Hook, bool)> + '_ {
-        self.programs.hooks()
+    /// Every hook that is wanted, by what it is attached (`fexit` for denied opens, else the method), and whether it is.
+    pub fn hooks(&self) -> impl Iterator<Item = (Hook, &'static str, bool)> + '_ {
+        self.programs.hooks(self.report.method)
     }
 
     /// Attaches again, for a canary that stayed away: somebody may have removed the link or the entry.

@@ -102,7 +102,7 @@ impl Hook {
     }
 
     /// The type of its program. The verdict is beside the arguments of fexit programs alone.
-    const fn kind(self, method: Method) -> &'static str {
+    pub(super) const fn kind(self, method: Method) -> &'static str {
         if matches!(self, Self::Denied) { "fexit" } else { method.name() }
     }
 

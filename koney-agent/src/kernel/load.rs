@@ -201,15 +201,15 @@ impl Programs {
         programs.filter_map(|(hook, program)| Some((hook, program.fd().ok()?.as_fd())))
     }
 
-    /// Those of the hooks that are wanted whose programs are attached, and those whose are not.
-    pub(super) fn hooks(&self) -> impl Iterator<Item = (Hook, bool)> + '_ {
+    /// The hooks that are wanted, the way in which each would be attached, and whether it is.
+    pub(super) fn hooks(&self, method: Method) -> impl Iterator<Item = (Hook, &'static str, bool)> + '_ {
         let wanted = |hook: &Hook| match hook {
             Hook::FileOpen => true,
             Hook::Denied => self.denied,
             _ => self.changes,
         };
         let is_attached = |hook| self.attached.iter().any(|(_, attached)| *attached == hook);
-        Hook::ALL.into_iter().filter(wanted).map(move |hook| (hook, is_attached(hook)))
+        Hook::ALL.into_iter().filter(wanted).map(move |hook| (hook, hook.kind(method), is_attached(hook)))
     }
 }
 

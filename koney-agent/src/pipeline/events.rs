@@ -55,7 +55,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
                 health.look(&mut detector);
                 stream.decide(false);
                 stream.gaps(health.gaps.due(false));
-                shared.beat(Seen { method: stream.detector, counts: None, hooks: vec![(Hook::FileOpen.name(), true)], blind: health.blind });
+                shared.beat(Seen { method: stream.detector, counts: None, hooks: vec![(Hook::FileOpen.name(), stream.detector, true)], blind: health.blind });
                 Ok(())
             }
             _ = canary.tick() => {

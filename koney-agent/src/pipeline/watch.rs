@@ -214,7 +214,7 @@ impl Watch {
         Seen {
             method,
             counts: Some(self.last),
-            hooks: self.detector.hooks().map(|(hook, attached)| (hook.name(), attached)).collect(),
+            hooks: self.detector.hooks().map(|(hook, by, attached)| (hook.name(), by, attached)).collect(),
             blind: matches!(self.canary, Canary::Blind { .. }),
         }
     }

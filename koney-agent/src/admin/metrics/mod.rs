@@ -23,8 +23,8 @@ use crate::{cluster::Answer, kernel::Counts, sink};
 pub struct Facts {
     /// How records come: `lsm`, `fentry`, `kprobe` or `fanotify`; empty before any does.
     pub method: &'static str,
-    /// Hooks, and whether their programs are attached.
-    pub hooks: Vec<(&'static str, bool)>,
+    /// Hooks, by what each is attached, and whether it is.
+    pub hooks: Vec<(&'static str, &'static str, bool)>,
     /// Nothing is seen any more.
     pub blind: bool,
     /// What has to be done before the agent is ready, and whether it is.

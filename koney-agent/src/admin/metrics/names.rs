@@ -113,7 +113,8 @@ metrics! {
     READY_STEP = koney_ready_step: Gauge {step} "This step towards readiness is done: attached, policies, pods, traps";
 
     ATTACH = koney_attach_info: Info {method} "How opens are seen: lsm, fentry, kprobe or fanotify";
-    HOOK = koney_hook_attached: Gauge {hook} "A program is attached to this hook; one that is not does not see what the hook is for";
+    HOOK = koney_hook_attached: Gauge {hook, method}
+        "A program is attached to this hook by this method; one that is not does not see what the hook is for";
     BLIND = koney_detection_blind: Gauge {} "The canary was opened and not seen: nothing is seen any more";
     GAPS = koney_coverage_gaps_total: Counter {cause}
         "How often accesses may have gone unseen or alerts may be lost, by cause (`no-agent` counts seconds)";

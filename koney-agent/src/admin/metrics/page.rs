@@ -58,7 +58,7 @@ impl Facts {
         rows.gauge(&names::READY, one(i64::from(self.steps.iter().all(|(_, done)| *done))))?;
         rows.gauge(&names::READY_STEP, self.steps.iter().map(|(step, done)| ([*step], i64::from(*done))))?;
         rows.info(&names::ATTACH, [self.method])?;
-        rows.gauge(&names::HOOK, self.hooks.iter().map(|(hook, attached)| ([*hook], i64::from(*attached))))?;
+        rows.gauge(&names::HOOK, self.hooks.iter().map(|(hook, by, attached)| ([*hook, *by], i64::from(*attached))))?;
         rows.gauge(&names::BLIND, one(i64::from(self.blind)))?;
         rows.counter(&names::GAPS, self.gaps.iter().map(|(cause, count)| ([*cause], *count)))
     }

@@ -32,7 +32,7 @@ fn facts() -> Facts {
     };
     Facts {
         method: "lsm",
-        hooks: vec![("file_open", true), ("link", false)],
+        hooks: vec![("file_open", "lsm", true), ("link", "lsm", false)],
         blind: false,
         steps: vec![("attached", true), ("pods", false)],
         traps: vec![("quote\"\nname".to_owned(), "armed", 2)],
@@ -65,7 +65,7 @@ fn everything_that_is_counted_is_on_the_page() {
         "koney_attach_info{method=\"lsm\"} 1",
         "koney_ready 0",
         "koney_ready_step{step=\"pods\"} 0",
-        "koney_hook_attached{hook=\"link\"} 0",
+        "koney_hook_attached{hook=\"link\",method=\"lsm\"} 0",
         "koney_traps{policy=\"quote\\\"\\nname\",state=\"armed\"} 2",
         "koney_policies{validity=\"invalid\"} 2",
         "koney_cluster_connected{source=\"pods\"} 1",
