@@ -19,6 +19,11 @@ pub struct Standing {
 }
 
 impl Table {
+    /// Every trap's state, once for each policy that wants it.
+    pub fn of_policies(&self) -> impl Iterator<Item = (&str, &State)> {
+        self.traps.values().flat_map(|trap| trap.policies.keys().map(|policy| (policy.as_ref(), &trap.state)))
+    }
+
     /// By the names of the policies; those that nobody is selected by are not there.
     #[must_use]
     pub fn standing(&self) -> HashMap<Arc<str>, Standing> {

@@ -333,11 +333,6 @@ impl Table {
         self.traps.iter().map(|(at, trap)| (&at.place, at.path.as_ref(), &trap.state))
     }
 
-    /// Every trap's state, once for each policy that wants it.
-    pub fn of_policies(&self) -> impl Iterator<Item = (&str, &State)> {
-        self.traps.values().flat_map(|trap| trap.policies.keys().map(|policy| (policy.as_ref(), &trap.state)))
-    }
-
     /// The policies of a trap that are to be told of the operation.
     pub(super) fn hits_of(&self, at: &At, operation: Operation) -> Vec<Hit> {
         let policies = self.traps.get(at).into_iter().flat_map(|trap| &trap.policies);
