@@ -117,14 +117,23 @@ pub fn selectors(query: &str) -> Vec<Selector> {
             continue;
         }
         let (name, after) = word.split_at(word.find(|letter: char| !is_of_name(letter)).unwrap_or(word.len()));
-        let end = if after.starts_with('{') { after.find('}').map_or(after.len(), |end| end + 1) } else { 0 };
-        let (labels, after) = after.split_at(end);
+        let (labels, after) = after.split_at(if after.starts_with('{') { end_of_labels(after) } else { 0 });
         if name.starts_with("koney_") || name.starts_with("process_") || name == "up" {
             found.push(Selector { name: name.to_owned(), text: format!("{name}{labels}") });
         }
         rest = after;
     }
     found
+}
+
+/// Behind the brace that is in no quotes.
+fn end_of_labels(text: &str) -> usize {
+    let mut quoted = false;
+    let closes = |(_, letter): &(usize, char)| {
+        quoted ^= *letter == '"';
+        *letter == '}' && !quoted
+    };
+    text.char_indices().find(closes).map_or(text.len(), |(end, _)| end + 1)
 }
 
 fn is_of_name(letter: char) -> bool {
