@@ -13,6 +13,8 @@ use super::store::{Place, Stats};
 pub struct Health {
     /// Which sink.
     pub id: SinkId,
+    /// Its receiver, in one word; empty for one that no resource describes.
+    pub receiver: &'static str,
     /// It has a configuration that alerts can be sent with.
     pub configured: bool,
     /// Alerts that wait, each row of the queue once.
@@ -25,6 +27,10 @@ pub struct Health {
     pub counted: u64,
     /// Alerts that the receiver took.
     pub delivered: u64,
+    /// When it took the last of them.
+    pub last_success: Option<Timestamp>,
+    /// Alerts that its filter left out.
+    pub filtered: u64,
     /// Alerts that the receiver will never take.
     pub rejected: u64,
     /// Those of them that are kept, now.
@@ -35,6 +41,8 @@ pub struct Health {
     pub retried: u64,
     /// Why alerts wait now, or why the configuration in use is not the newest.
     pub last_error: Option<String>,
+    /// The last attempt came to nothing, and that is the error; otherwise it is one of the configuration.
+    pub failing: bool,
 }
 
 impl Health {
@@ -43,17 +51,21 @@ impl Health {
     pub fn new(id: SinkId) -> Self {
         Self {
             id,
+            receiver: "",
             configured: false,
             queued: 0,
             oldest: None,
             volatile: None,
             counted: 0,
             delivered: 0,
+            last_success: None,
+            filtered: 0,
             rejected: 0,
             dead_letters: 0,
             dropped: 0,
             retried: 0,
             last_error: None,
+            failing: false,
         }
     }
 }
@@ -64,13 +76,20 @@ pub(super) struct Counters {
     delivered: AtomicU64,
     rejected: AtomicU64,
     retried: AtomicU64,
+    filtered: AtomicU64,
+    last_success: Mutex<Option<Timestamp>>,
     config_error: Mutex<Option<String>>,
     send_error: Mutex<Option<String>>,
 }
 
 impl Counters {
-    pub(super) fn count_delivered(&self, alerts: usize) {
+    pub(super) fn count_filtered(&self, alerts: usize) {
+        self.filtered.fetch_add(alerts as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_delivered(&self, alerts: usize, now: Timestamp) {
         if alerts > 0 {
+            *self.last_success.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
             self.delivered.fetch_add(alerts as u64, Ordering::Relaxed);
             replace(&self.send_error, None);
         }
@@ -93,7 +112,9 @@ impl Counters {
     }
 
     pub(super) fn health(&self, id: &SinkId, configured: bool, stats: &Stats) -> Health {
+        let last_success = *self.last_success.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |error: &Mutex<Option<String>>| error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (config_error, send_error) = (read(&self.config_error), read(&self.send_error));
         Health {
             configured,
             queued: stats.rows,
@@ -108,7 +129,10 @@ impl Counters {
             dead_letters: stats.dead,
             dropped: stats.given_up + stats.forgotten,
             retried: self.retried.load(Ordering::Relaxed),
-            last_error: read(&self.config_error).or_else(|| read(&self.send_error)),
+            last_success,
+            filtered: self.filtered.load(Ordering::Relaxed),
+            failing: config_error.is_none() && send_error.is_some(),
+            last_error: config_error.or(send_error),
             ..Health::new(id.clone())
         }
     }

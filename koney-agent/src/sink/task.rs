@@ -190,7 +190,7 @@ impl Task {
             let (rejected, _) = self.counters.count_rejected(reason);
             tracing::error!(sink = %self.id, event.id = id.as_str(), reason, rejected, "alert rejected; it is kept among the dead letters");
         }
-        self.counters.count_delivered(delivered.len());
+        self.counters.count_delivered(delivered.len(), self.queue.now());
         let settled = delivered.len() + rejected.len();
         let trouble = match verdict.trouble {
             // Nobody can take up what standard output had no reader for.
