@@ -4,6 +4,7 @@ mod certificate;
 mod https;
 
 pub mod agent;
+pub mod browser;
 pub mod cluster;
 pub mod container;
 pub mod count;
