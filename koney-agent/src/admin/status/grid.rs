@@ -3,7 +3,7 @@
 use super::words::shown;
 
 /// The narrowest that a column is made that may be cut.
-const NARROWEST: usize = 14;
+const NARROWEST: usize = 10;
 const GAP: &str = "  ";
 
 /// A table with a header.

@@ -116,8 +116,8 @@ fn traps_text(text: &mut String, traps: &[&Trap], now: Timestamp, width: usize) 
 
 fn sinks_text(text: &mut String, sinks: &[&Sink], now: Timestamp, width: usize) {
     text.push_str("\nSINKS\n");
-    let header = ["STATE", "NAME", "RECEIVER", "WAITING", "OLDEST", "DEAD", "DELIVERED", "LAST SUCCESS"];
-    let mut grid = Grid::new(header, &[1]);
+    let header = ["STATE", "NAME", "RECEIVER", "WAIT", "OLDEST", "DEAD", "SENT", "LAST SENT"];
+    let mut grid = Grid::new(header, &[1, 2]);
     for sink in sinks {
         grid.row([
             sink.state.name().to_owned(),
