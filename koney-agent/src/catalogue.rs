@@ -85,6 +85,7 @@ fn of_the_agent() -> Vec<Entry> {
         RunError::Pods(_) = cluster::pods::SourceError::Kubelet(REASON.to_owned()).into(), "kubelet", REASON;
         RunError::Kernel(_) = KernelError::NoObject.into(), "eBPF object", "this binary";
         RunError::Stdout(_) = RunError::Stdout(os()), "standard output", REASON;
+        RunError::Random(_) = RunError::Random(os()), "random bytes", REASON;
         RunError::Signals(_) = RunError::Signals(os()), "signals", REASON;
         RunError::TaskEnded(_) = RunError::TaskEnded("record"), "record task", "ended";
     );

@@ -1,11 +1,12 @@
 //! The command line, as given.
 
 mod operate;
+mod status;
 mod validate;
 
 use std::{
     fmt,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     net::{AddrParseError, SocketAddr},
     path::PathBuf,
     str::FromStr,
@@ -20,11 +21,13 @@ use koney_agent::{
     },
     doctor::Request,
     kernel::{Choice, Options, pins},
+    logs,
     pipeline::{ClusterOptions, Config, Source},
 };
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use operate::{DeadLetters, Sink};
+pub(crate) use status::{Log, Page, Status};
 pub(crate) use validate::Validate;
 
 /// Instead of a folder: nothing is kept there.
@@ -40,6 +43,9 @@ pub(crate) struct Cli {
     /// Least important messages to log to standard error: error, warn, info, debug or trace [default: info; for doctor error]
     #[arg(long, global = true, env = "KONEY_LOG", value_name = "LEVEL")]
     log: Option<LevelFilter>,
+    /// How the log is written: text for people, or json, one object a line, for programs.
+    #[arg(long, global = true, env = "KONEY_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: logs::Format,
 }
 
 /// The commands.
@@ -61,6 +67,15 @@ pub(crate) enum Command {
     ///
     /// Exits 0 where all of it would be in force as written, and 65 where not.
     Validate(Validate),
+    /// Show the agent of this node: what needs attention, its traps, its sinks, how accesses are seen, and the last of them.
+    ///
+    /// Exits 0 where all is well, 1 where something needs to be mended, and 69 where no agent answers.
+    Status(Status),
+    /// Print the address of the agent's page with the key to all of it: names of decoys are shown to nobody else. The key lasts as long
+    /// as the agent.
+    Page(Page),
+    /// Have the agent of this node log from another level on, until it ends; without a level, say which is in force.
+    Log(Log),
     /// Look at one sink.
     Sink(Sink),
     /// Alerts that their sinks will never take, which the agent of this node keeps.
@@ -90,7 +105,7 @@ pub(crate) struct Run {
     /// cluster the kubelet is one without being named.
     #[arg(long, env = "KONEY_EXPECTED_READERS", value_name = "PATH|NAMESPACE[/LABEL=VALUE,…]", value_delimiter = ' ')]
     expected_reader: Vec<Reader>,
-    /// Where /livez, /readyz and /metrics are served; `none` for nowhere.
+    /// Where the page, /livez, /readyz and /metrics are served; `none` for nowhere.
     #[arg(long, default_value_t = Address(Some(admin::DEFAULT)), env = "KONEY_ADMIN", value_name = "IP:PORT")]
     admin: Address,
     #[command(flatten)]
@@ -208,9 +223,7 @@ impl Cli {
     pub(crate) fn level(&self) -> LevelFilter {
         self.log.unwrap_or(match self.command {
             Command::Run(_) | Command::Probe(_) => LevelFilter::INFO,
-            Command::Doctor(_) | Command::Detach(_) | Command::Sink(_) | Command::Deadletter(_) | Command::Validate(_) => {
-                LevelFilter::ERROR
-            }
+            _ => LevelFilter::ERROR,
         })
     }
 }
@@ -249,11 +262,6 @@ impl Attach {
     pub(crate) const fn options(self) -> Options {
         Options { attach: self.attach, diagnostics: self.kernel_log, throttle: true, changes: true }
     }
-}
-
-/// Logs to standard error: standard output belongs to the alerts.
-pub(crate) fn start_log(level: LevelFilter) {
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
 }
 
 /// Prints a command's answer.

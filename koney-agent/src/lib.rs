@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod event;
 pub mod journal;
 pub mod kernel;
+pub mod logs;
 pub mod pipeline;
 pub mod sink;
 pub mod trap;
@@ -18,6 +19,7 @@ pub mod workload;
 mod catalogue;
 mod causes;
 mod lock;
+pub mod plain;
 
 #[cfg(test)]
 mod properties;

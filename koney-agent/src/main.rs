@@ -9,6 +9,7 @@ use koney_agent::{
     admin::AskError,
     doctor::{self, Verdict},
     kernel::{Choice, Detector, KernelError, Options, fanotify, memory, pins},
+    logs,
     pipeline::{self, RunError},
     sink,
 };
@@ -18,7 +19,7 @@ use cli::{Cli, Command, Detach, Doctor, Output};
 
 /// `doctor`: usable, and something is lost.
 const DEGRADED: u8 = 1;
-/// `sink test`, `deadletter`: the receiver did not take it, or there was nothing to do it to.
+/// `status`: something needs attention. `sink test`, `deadletter`: the receiver did not take it, or there was nothing to do it to.
 const NOTHING_DONE: u8 = 1;
 /// Exit codes of `sysexits.h`.
 const USAGE: u8 = 64;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return say_usage(&usage),
     };
-    cli::start_log(cli.level());
+    let level = logs::start(cli.level(), cli.log_format);
     sink::install_crypto_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match cli.command {
-            Command::Run(run) => code_of(&pipeline::run(run.config()).await.inspect_err(|failure| error!("{failure}"))),
+            Command::Run(run) => code_of(&pipeline::run(run.config(), level).await.inspect_err(|failure| error!("{failure}"))),
             Command::Probe(attach) => code_of(&probe(attach.options())),
             Command::Doctor(doctor) => diagnose(doctor).await,
             Command::Detach(detach) => remove(&detach),
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
                     DATA
                 }
             }
+            Command::Status(status) => operate(status.run().await),
+            Command::Page(page) => operate(page.run().await),
+            Command::Log(log) => operate(log.run().await),
             Command::Sink(sink) => operate(sink.run().await),
             Command::Deadletter(letters) => operate(letters.run().await),
         }
@@ -146,6 +150,6 @@ fn code_of(result: &Result<(), RunError>) -> u8 {
         Err(RunError::Kernel(KernelError::NoPrivilege { .. })) => NO_PERMISSION,
         Err(RunError::Kernel(KernelError::Fanotify(refused))) if refused.is_permission() => NO_PERMISSION,
         Err(RunError::Kernel(_)) => UNAVAILABLE,
-        Err(RunError::Stdout(_) | RunError::Signals(_) | RunError::TaskEnded(_)) => SOFTWARE,
+        Err(RunError::Stdout(_) | RunError::Random(_) | RunError::Signals(_) | RunError::TaskEnded(_)) => SOFTWARE,
     }
 }

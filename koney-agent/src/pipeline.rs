@@ -13,11 +13,13 @@ mod operate;
 mod queues;
 mod readers;
 mod receivers;
+mod recent;
 mod records;
 mod repeats;
 mod replay;
 mod reports;
 mod sources;
+mod status;
 mod stream;
 mod supervise;
 mod tally;
@@ -30,6 +32,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch as channel},
@@ -38,7 +41,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    admin::{Admin, Health, Step, socket},
+    admin::{Health, Step},
     alert::Labels,
     alert::{self, Purpose},
     cluster::{
@@ -49,7 +52,8 @@ use crate::{
         state::{NodeReport, Reporter},
     },
     journal::{Journal, Left},
-    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, fanotify, held, memory},
+    kernel::{Choice, Counts, Detection, Fresh, Holder, KernelError, Options, Watching, fanotify, held, memory},
+    logs::Level,
     sink::{Settings, SinkSet, stdout},
     trap::Table,
     workload::{Clock, Host},
@@ -58,8 +62,8 @@ use crate::{
 pub use replay::Replay;
 
 use farewell::Farewell;
-use operate::Operate;
 use readers::{OfPolicies, Readers};
+use recent::Recent;
 use sources::Sources;
 use stream::Stream;
 use supervise::Supervisor;
@@ -85,7 +89,7 @@ pub struct Config {
     pub pins: Option<PathBuf>,
     /// The agent's own folder: alerts that wait, what the cluster said last, its socket. `None` to keep nothing.
     pub state: Option<PathBuf>,
-    /// Where health and metrics can be had; `None` for nowhere.
+    /// Where health, metrics and the page can be had; `None` for nowhere.
     pub admin: Option<SocketAddr>,
 }
 
@@ -127,6 +131,9 @@ pub enum RunError {
     /// Standard output cannot be used.
     #[error("cannot write to standard output: {0}; give it a file, a pipe or a terminal that can be written to")]
     Stdout(std::io::Error),
+    /// There is no key for the page.
+    #[error("no random bytes can be had: {0}; getrandom(2) must be allowed")]
+    Random(std::io::Error),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}; this is a bug, please report it with the log")]
     Signals(std::io::Error),
@@ -165,6 +172,11 @@ struct Shared {
     tally: Tally,
     /// What the detector said of itself when it was asked last.
     seen: Mutex<Seen>,
+    /// How opens are seen.
+    watching: Mutex<Watching>,
+    /// What was told lately.
+    recent: Mutex<Recent>,
+    started: Timestamp,
 }
 
 /// What a detector says of itself.
@@ -199,6 +211,9 @@ impl Shared {
             answers,
             tally: Tally::default(),
             seen: Mutex::default(),
+            watching: Mutex::default(),
+            recent: Mutex::default(),
+            started: Timestamp::now(),
         }
     }
 
@@ -274,8 +289,8 @@ impl Shared {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, or until a part ends by itself.
-pub async fn run(config: Config) -> Result<(), RunError> {
+/// Runs until SIGTERM or SIGINT, or until a part ends by itself. Root may change what is logged meanwhile.
+pub async fn run(config: Config, level: Level) -> Result<(), RunError> {
     let host = Host::read(config.node_name);
     let refresh = Arc::new(Notify::new());
     let readers = Readers::new(config.readers, matches!(config.source, Source::Cluster(_)));
@@ -297,21 +312,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let mut stop = supervise::signals().map_err(RunError::Signals)?;
 
     let detection = Detection::start_in(config.kernel, config.pins.as_deref())?;
+    shared.attached(detection.watching());
     let pool = detection.pool();
     memory::trim();
     let (stopping, stopped) = channel::channel(false);
     shared.health.done(Step::Attached);
     shared.health.beat();
     let mut tasks = Supervisor::default();
-    if let Some(address) = config.admin {
-        let facts = Arc::clone(&shared);
-        let admin = Admin { health: Arc::clone(&shared.health), facts: Box::new(move || facts.facts()) };
-        tasks.spawn("admin", admin.serve(address));
-    }
-    if let Some(state) = &config.state {
-        let operator = Arc::new(Operate(Arc::clone(&shared)));
-        tasks.spawn("socket", socket::serve(socket::path(state), operator));
-    }
+    operate::offer(&mut tasks, &shared, config.admin, config.state.as_deref(), level).map_err(RunError::Random)?;
     // Kept until the queues are closed: before that they are nobody else's.
     let claim = claim.map(Arc::new);
     if let Some(claim) = &claim {

@@ -5,6 +5,7 @@ mod https;
 
 pub mod agent;
 pub mod bench;
+pub mod browser;
 pub mod cluster;
 pub mod container;
 pub mod count;

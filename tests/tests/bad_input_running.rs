@@ -143,7 +143,8 @@ async fn an_endpoint_that_is_not_there_yet_gets_the_alert_when_it_is() -> Result
     let (head, tail) = told.split_once(" event.id=").context("the event is named")?;
     assert_eq!(head, "WARN alert not delivered yet; it is kept and tried again sink=koney-system/dynatrace");
     let reason = "reason=\"no answer of 127.0.0.1: error sending request: client error (Connect): tcp connect error: Connection \
-                  refused (os error 111)\" queued=1 wait_ms=";
+                  refused (os error 111); check the address, and that this node may reach it (firewall, NetworkPolicy, proxy)\" queued=1 \
+                  wait_ms=";
     assert!(tail.contains(reason), "{told}");
     let id = tail.split('"').nth(1).context("the id is quoted")?;
     ingest.appear().await?;

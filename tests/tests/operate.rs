@@ -1,13 +1,16 @@
 //! What root asks of a running agent, by the commands that a person types. It needs root and fanotify, and no eBPF.
 
-use std::process::{Command, Stdio};
+use std::{
+    net::TcpListener,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use hyper::StatusCode;
 use koney_tests::{
     agent::{self, Agent, until},
     ingest::Ingest,
-    manifests,
+    manifests::{self, Sink},
     stage::{Stage, cat, skip},
 };
 use serde_json::Value;
@@ -21,11 +24,18 @@ fn ask(stage: &Stage, words: &[&str]) -> Result<(Option<i32>, String)> {
     Ok((output.status.code(), String::from_utf8_lossy(&text).trim().to_owned()))
 }
 
-/// An agent with a sink, where this machine lets one run.
-async fn running(test: &str, stage: &Stage, ingest: &Ingest) -> Result<Option<(Agent, String)>> {
+/// This machine lets an agent run; else that is said.
+fn lets_one_run(test: &str) -> Result<bool> {
     let probe = Command::new(agent::program()?).args(["probe", "--attach", "fanotify"]).stdin(Stdio::null()).output()?;
     if !probe.status.success() {
         skip(test, String::from_utf8_lossy(&probe.stdout).trim())?;
+    }
+    Ok(probe.status.success())
+}
+
+/// An agent with a sink, where this machine lets one run.
+async fn running(test: &str, stage: &Stage, ingest: &Ingest) -> Result<Option<(Agent, String)>> {
+    if !lets_one_run(test)? {
         return Ok(None);
     }
     let decoy = stage.plant("token")?;
@@ -101,4 +111,111 @@ async fn what_a_sink_will_never_take_is_kept_shown_and_sent_again() -> Result<()
     assert_eq!(listed()?.len(), 0);
     assert_eq!(ask(&stage, &["deadletter", "drop", &id])?, (Some(1), "0 forgotten".to_owned()));
     agent.stop().await.map(drop)
+}
+
+#[tokio::test]
+async fn status_has_everything_as_json_and_the_worst_as_a_table() -> Result<()> {
+    let stage = Stage::new()?;
+    let ingest = Ingest::start(&stage.path("ingest")).await?;
+    let (code, said) = ask(&stage, &["status"])?;
+    ensure!(code == Some(69) && said.contains("no agent answers at "), "{said}");
+    let test = "status_has_everything_as_json_and_the_worst_as_a_table";
+    let Some((agent, decoy)) = running(test, &stage, &ingest).await? else { return Ok(()) };
+    cat(&decoy)?;
+    cat(&decoy)?;
+    agent.alerts(2).await?;
+    let status = || -> Option<Value> {
+        let (code, printed) = ask(&stage, &["status", "-o", "json"]).ok()?;
+        (code == Some(0)).then(|| serde_json::from_str(&printed).ok()).flatten()
+    };
+    let delivered = |status: &Value| status["sinks"].as_array().is_some_and(|sinks| sinks.iter().all(|sink| sink["queued"] == 0));
+    let status = until(|| status().filter(delivered)).await.context("all is well")?;
+    assert_eq!((&status["version"], &status["detection"]["method"]), (&1.into(), &"fanotify".into()));
+    let trap = &status["traps"][0];
+    assert_eq!((&trap["path"], &trap["state"], &trap["accesses"]), (&decoy.as_str().into(), &"armed".into(), &2.into()));
+    assert_eq!(trap["policies"][0], manifests::POLICY);
+    ensure!(trap["last_access"].is_string() && trap.get("container").is_none(), "{trap}");
+    let sinks: Vec<_> = status["sinks"].as_array().into_iter().flatten().map(|sink| (&sink["name"], &sink["state"])).collect();
+    assert_eq!(sinks, [(&"stdout".into(), &"delivering".into()), (&"dynatrace".into(), &"delivering".into())]);
+    assert_eq!(status["accesses"].as_array().map(Vec::len), Some(2));
+    // Why it is not eBPF is told as well: it was not asked for, so nothing was refused.
+    assert_eq!(status["detection"]["refused"].as_array().map(Vec::len), Some(0));
+
+    stage.put("absent.yaml", &manifests::policy_named("absent", &stage.path("nothing").to_string_lossy()))?;
+    agent.logged("traps armed=1 traps=2").await?;
+    let (code, table) = ask(&stage, &["status"])?;
+    ensure!(code == Some(1) && table.contains("TRAPS: 1 missing, 1 armed"), "{table}");
+    let (code, table) = ask(&stage, &["status", "--problems"])?;
+    ensure!(code == Some(1) && table.contains("1 is missing: ") && !table.contains("SINKS"), "{table}");
+    let (_, table) = ask(&stage, &["status", "--policy", "absent"])?;
+    ensure!(table.contains("TRAPS: 1 missing\n") && table.contains("LAST ACCESSES: none"), "{table}");
+    agent.stop().await.map(drop)
+}
+
+#[tokio::test]
+async fn the_log_is_one_object_a_line_and_its_level_changes_while_it_runs() -> Result<()> {
+    let stage = Stage::new()?;
+    let test = "the_log_is_one_object_a_line_and_its_level_changes_while_it_runs";
+    if !lets_one_run(test)? {
+        return Ok(());
+    }
+    // Whoever may write a policy may write this.
+    let hostile = stage.plant("a\u{1b}[2J\u{202e}b")?;
+    stage.put("policy.yaml", &manifests::policy(&serde_json::to_string(&hostile)?))?;
+    let agent = stage.start_with(&["--attach", "fanotify", "--log-format", "json"])?;
+    agent.logged("\"message\":\"traps\"").await?;
+    agent.logged("root can talk to this agent").await?;
+    assert_eq!(ask(&stage, &["log"])?, (Some(0), "info".to_owned()));
+    assert_eq!(ask(&stage, &["log", "debug"])?, (Some(0), "debug".to_owned()));
+    cat(&hostile)?;
+    let settled = agent.logged("\"level\":\"DEBUG\"").await?;
+    ensure!(settled.contains("\"target\":\"koney_agent::"), "{settled}");
+    let (code, said) = ask(&stage, &["log", "loud"])?;
+    ensure!(code == Some(1) && said.contains("the levels are error, warn, info, debug and trace"), "{said}");
+    let end = agent.stop().await?;
+    for line in end.log.lines() {
+        let object: Value = serde_json::from_str(line).with_context(|| format!("one object: {line}"))?;
+        ensure!(object["timestamp"].is_string() && object["level"].is_string() && object["message"].is_string(), "{line}");
+        ensure!(!line.contains(['\u{1b}', '\u{202e}']), "{line:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_late_at_the_end_is_named_with_its_reason() -> Result<()> {
+    let stage = Stage::new()?;
+    let test = "what_is_late_at_the_end_is_named_with_its_reason";
+    if !lets_one_run(test)? {
+        return Ok(());
+    }
+    let decoy = stage.plant("token")?;
+    stage.put("policy.yaml", &manifests::policy(&decoy))?;
+    let absent = Ingest::absent(&stage.path("absent")).await?;
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let hanging = Sink { url: format!("https://{}", silent.local_addr()?), ..Sink::of("hanging", &absent) };
+    for sink in [Sink::of("absent", &absent), hanging] {
+        stage.put(&format!("{}.yaml", sink.name), &format!("{}---\n{}", sink.resource(), sink.secret()))?;
+    }
+    let agent = stage.start_with(&["--attach", "fanotify"])?;
+    agent.logged("traps armed=1 traps=1").await?;
+    cat(&decoy)?;
+    agent.logged("alert not delivered yet; it is kept and tried again sink=koney-system/absent").await?;
+    let _held = silent.accept().context("the other sink is tried")?;
+    let end = agent.stop().await?;
+    ensure!(end.status.success(), "{}", end.log);
+    let told = |sink: &str| {
+        let line = end.log.lines().find(|line| line.contains("not delivered before the end") && line.contains(sink));
+        line.with_context(|| format!("{sink} is not named: {}", end.log))
+    };
+    let absent = told("koney-system/absent")?;
+    ensure!(absent.contains(" alerts=1 late=") && absent.contains(" reason=\"no answer of 127.0.0.1: "), "{absent}");
+    // Which of the two it is depends on whether an attempt has ended.
+    let hanging = told("koney-system/hanging")?;
+    let reason = hanging.split_once(" alerts=1 late=true reason=").context("how many, and why")?.1;
+    ensure!(
+        reason.starts_with("\"no answer of 127.0.0.1 in time: ") || reason == "\"the receiver has not answered in time\"",
+        "{reason}"
+    );
+    Ok(())
 }

@@ -14,8 +14,9 @@ use thiserror::Error;
 use tokio::net::UnixStream;
 
 use super::{
-    operator::{DeadLetter, Done, Refused, Tested, Which},
+    operator::{DeadLetter, Done, LogLevel, Refused, Tested, Which},
     socket,
+    status::Status,
 };
 
 /// The agent does not answer, or refuses. The operator acts.
@@ -74,6 +75,21 @@ impl Agent {
     /// Forgets dead letters; gives how many there were.
     pub async fn drop_dead(&self, which: &Which) -> Result<usize, AskError> {
         self.ask::<_, Done>("/deadletters/drop", which).await.map(|done| done.count)
+    }
+
+    /// All that there is to see of it.
+    pub async fn status(&self) -> Result<Status, AskError> {
+        self.ask("/status", &Which::default()).await
+    }
+
+    /// The address of the page with the key to all of it.
+    pub async fn page(&self) -> Result<String, AskError> {
+        self.ask("/page", &Which::default()).await
+    }
+
+    /// Has it log from another level on, if one is given; gives the level in force.
+    pub async fn log(&self, level: Option<&str>) -> Result<String, AskError> {
+        self.ask("/log", &LogLevel { level: level.map(str::to_owned) }).await
     }
 
     /// Has a test alert sent.

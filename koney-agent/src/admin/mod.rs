@@ -11,6 +11,7 @@ mod server;
 pub mod socket;
 #[cfg(test)]
 mod socket_tests;
+pub mod status;
 
 pub use ask::{Agent, AskError};
 pub use health::{Health, Step};

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::status::Status;
+
 /// An answer under way.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Send + 'a>>;
 
@@ -21,6 +23,15 @@ pub trait Operator: Send + Sync + 'static {
 
     /// Forgets dead letters; gives how many there were.
     fn drop_dead<'a>(&'a self, which: &'a Which) -> Answering<'a, usize>;
+
+    /// All that there is to see.
+    fn status(&self) -> Answering<'_, Status>;
+
+    /// The address of the page with the key to all of it.
+    fn page(&self) -> Answering<'_, String>;
+
+    /// Changes the least important messages that are logged, if a level is given; gives what is in force.
+    fn log<'a>(&'a self, level: Option<&'a str>) -> Answering<'a, String>;
 
     /// Sends a test alert that is marked as one, by the sink's own way.
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested>;
@@ -65,6 +76,13 @@ pub struct Tested {
     /// From the attempt's beginning to the end of the answer.
     #[serde(default)]
     pub milliseconds: u64,
+}
+
+/// What is to be logged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LogLevel {
+    /// Only asked for, where there is none.
+    pub(super) level: Option<String>,
 }
 
 /// How many dead letters something was done to.

@@ -1,8 +1,8 @@
-//! Three pages over HTTP, for whoever can reach the address. Everything about a request but its path is ignored, and for metrics the form that it asks for.
+//! Four pages over HTTP, for whoever can reach the address. Everything about a request but its path is ignored, and for metrics the form that it asks for.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -11,7 +11,9 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{
+        ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use tokio::{net::TcpListener, time::sleep};
 use tracing::{debug, info, warn};
@@ -20,6 +22,7 @@ use super::{
     accept::{self, Limits},
     health::Health,
     metrics::{self, Facts, Form},
+    status::{self, Key, Status},
 };
 
 /// Where the pages are unless the configuration says otherwise.
@@ -35,6 +38,12 @@ pub struct Admin {
     pub health: Arc<Health>,
     /// Counts, when somebody asks.
     pub facts: Box<dyn Fn() -> Facts + Send + Sync>,
+    /// All that there is to see, when somebody asks.
+    pub status: Box<dyn Fn() -> Status + Send + Sync>,
+    /// Who has it may see the decoys' names.
+    pub key: Key,
+    /// Told once, where it listens.
+    pub listens: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Admin {
@@ -53,7 +62,9 @@ impl Admin {
             sleep(RETRY).await;
         };
         let address = listener.local_addr().unwrap_or(address);
-        info!(%address, "health and metrics can be had");
+        // Nothing listens anywhere else before.
+        let _first = self.listens.set(address);
+        info!(%address, "health, metrics and the page can be had");
         let admin = Arc::new(self);
         let answer = move |request| {
             let admin = Arc::clone(&admin);
@@ -84,8 +95,27 @@ impl Admin {
                     Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
                 }
             }
-            _ => text(StatusCode::NOT_FOUND, "/livez, /readyz, /metrics\n".to_owned()),
+            "/" => self.page(request.uri().query()),
+            _ => text(StatusCode::NOT_FOUND, "/, /livez, /readyz, /metrics\n".to_owned()),
         }
+    }
+
+    /// Names of decoys only for who has the key: anyone on the node may ask, an intruder too.
+    fn page(&self, query: Option<&str>) -> Response<Full<Bytes>> {
+        let whole = self.key.is_in(query);
+        let status = (self.status)();
+        let status = if whole { status } else { status.without_secrets() };
+        let mut response = text(StatusCode::OK, status::page(&status, whole));
+        for (name, value) in [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_SECURITY_POLICY, status::content_security_policy()),
+            (CACHE_CONTROL, "no-store"),
+            (REFERRER_POLICY, "no-referrer"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
     }
 }
 
@@ -120,7 +150,9 @@ mod tests {
         let address = taken.local_addr().expect("an address");
         let health = Arc::new(Health::default());
         let facts = Box::new(|| Facts { method: "lsm", ..Facts::default() });
-        let server = tokio::spawn(Admin { health: Arc::clone(&health), facts }.serve(address));
+        let admin = Admin { health: Arc::clone(&health), facts, ..admin() };
+        let query = admin.key.query();
+        let server = tokio::spawn(admin.serve(address));
         tokio::task::yield_now().await;
         drop(taken);
         let first = loop {
@@ -137,19 +169,38 @@ mod tests {
             ("GET /readyz", "200 OK", "[+] attached"),
             ("GET /livez", "200 OK", "alive"),
             ("GET /metrics", "200 OK", "koney_attach_info{method=\"lsm\"} 1"),
-            ("GET /", "404 Not Found", "/livez, /readyz, /metrics"),
+            ("GET /nothing", "404 Not Found", "/livez, /readyz, /metrics"),
             ("POST /metrics", "405 Method Not Allowed", "only GET"),
         ] {
             let answer = ask(address, request).await.expect("an answer");
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")) && answer.contains(text), "{request}: {answer}");
         }
+        let page = ask(address, "GET /").await.expect("an answer");
+        for header in
+            ["content-type: text/html; charset=utf-8", "cache-control: no-store", "default-src 'none'; style-src 'sha256-"]
+        {
+            assert!(page.contains(header), "{page}");
+        }
+        assert!(page.contains("web-1") && !page.contains("service_token"), "names of decoys are for who has the key: {page}");
+        let whole = ask(address, &format!("GET /?{query}")).await.expect("an answer");
+        assert!(whole.contains("service_token") && !whole.contains(&query), "{whole}");
         server.abort();
+    }
+
+    fn admin() -> Admin {
+        Admin {
+            health: Arc::default(),
+            facts: Box::new(Facts::default),
+            status: Box::new(status::samples::busy),
+            key: Key::random().expect("random bytes"),
+            listens: Arc::default(),
+        }
     }
 
     #[tokio::test]
     async fn more_connections_than_can_be_served_are_closed() {
         let address = TcpListener::bind("127.0.0.1:0").await.and_then(|free| free.local_addr()).expect("a port");
-        let server = tokio::spawn(Admin { health: Arc::default(), facts: Box::new(Facts::default) }.serve(address));
+        let server = tokio::spawn(admin().serve(address));
         let mut idle = Vec::new();
         while idle.len() < LIMITS.connections {
             match TcpStream::connect(address).await {

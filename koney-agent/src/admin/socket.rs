@@ -16,13 +16,13 @@ use hyper::{
     body::Incoming,
     header::{CONTENT_TYPE, HeaderValue},
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixListener;
 use tracing::{info, warn};
 
 use super::{
     accept::{self, Limits},
-    operator::{Done, Operator, Refused, Which},
+    operator::{Done, LogLevel, Operator, Refused, Which},
 };
 
 /// Its name in the agent's folder.
@@ -48,7 +48,7 @@ pub async fn serve(path: PathBuf, operator: Arc<dyn Operator>) {
         Ok(listener) => listener,
         Err(error) => {
             let path = path.display();
-            warn!(%path, %error, "no socket for `koney-agent deadletter` and `koney-agent sink test`; everything else goes on");
+            warn!(%path, %error, "no socket for `koney-agent status`, `deadletter` and `sink test`: make the folder of --state writable; everything else goes on");
             return std::future::pending().await;
         }
     };
@@ -84,17 +84,32 @@ async fn answer(request: Request<Incoming>, operator: &dyn Operator) -> Response
     if parts.method != Method::POST {
         return json(&Err::<(), _>(Refused::new(format!("{} is nothing that this agent knows; {REMEDY}", parts.method))));
     }
-    let which: Which = match serde_json::from_slice(&body) {
-        Ok(which) => which,
-        Err(error) => return json(&Err::<(), _>(Refused::new(format!("what is asked for cannot be read: {error}; {REMEDY}")))),
-    };
-    let count = |done: Result<usize, Refused>| json(&done.map(|count| Done { count }));
     match parts.uri.path() {
+        "/log" => match read::<LogLevel>(&body) {
+            Ok(LogLevel { level }) => json(&operator.log(level.as_deref()).await),
+            Err(refused) => json(&Err::<(), _>(refused)),
+        },
+        path => match read::<Which>(&body) {
+            Ok(which) => answer_about(path, &which, operator).await,
+            Err(refused) => json(&Err::<(), _>(refused)),
+        },
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| Refused::new(format!("what is asked for cannot be read: {error}; {REMEDY}")))
+}
+
+async fn answer_about(path: &str, which: &Which, operator: &dyn Operator) -> Response<Full<Bytes>> {
+    let count = |done: Result<usize, Refused>| json(&done.map(|count| Done { count }));
+    match path {
+        "/status" => json(&operator.status().await),
+        "/page" => json(&operator.page().await),
         "/test" => json(&operator.test(which.sink.as_deref().unwrap_or_default()).await),
         "/deadletters" => json(&operator.dead_letters(which.sink.as_deref()).await),
         "/deadletters/show" => json(&operator.dead_letter(which.ids.first().map_or("", String::as_str)).await),
-        "/deadletters/retry" => count(operator.retry(&which).await),
-        "/deadletters/drop" => count(operator.drop_dead(&which).await),
+        "/deadletters/retry" => count(operator.retry(which).await),
+        "/deadletters/drop" => count(operator.drop_dead(which).await),
         path => json(&Err::<(), _>(Refused::new(format!("{path} is nothing that this agent knows; {REMEDY}")))),
     }
 }

@@ -11,6 +11,7 @@ use super::{
     ask::{Agent, AskError},
     operator::{Answering, DeadLetter, Operator, Refused, Tested, Which},
     socket,
+    status::{Status, samples},
 };
 
 #[derive(Default)]
@@ -49,6 +50,18 @@ impl Operator for Double {
     fn drop_dead<'a>(&'a self, which: &'a Which) -> Answering<'a, usize> {
         self.note(format!("drop {which:?}"));
         Box::pin(async { Ok(7) })
+    }
+
+    fn status(&self) -> Answering<'_, Status> {
+        Box::pin(async { Ok(samples::busy()) })
+    }
+
+    fn page(&self) -> Answering<'_, String> {
+        Box::pin(async { Err(Refused::new("there is no page")) })
+    }
+
+    fn log<'a>(&'a self, level: Option<&'a str>) -> Answering<'a, String> {
+        Box::pin(async move { Ok(level.unwrap_or("info").to_owned()) })
     }
 
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested> {
@@ -94,6 +107,10 @@ async fn root_asks_and_the_agent_answers() {
     assert_eq!(agent.retry(&which).await.expect("done"), 2);
     assert_eq!(agent.drop_dead(&Which::default()).await.expect("done"), 7);
     assert_eq!(agent.test("prod").await.expect("tested").answer, "prod says 202 Accepted");
+    assert_eq!(agent.status().await.expect("an answer"), samples::busy());
+    assert_eq!(agent.page().await.expect_err("there is none").to_string(), "there is no page");
+    assert_eq!(agent.log(Some("debug")).await.expect("an answer"), "debug");
+    assert_eq!(agent.log(None).await.expect("an answer"), "info");
     let asked = double.asked.lock().expect("nobody panicked").clone();
     assert_eq!(asked, [format!("retry {which:?}"), format!("drop {:?}", Which::default())]);
     server.abort();

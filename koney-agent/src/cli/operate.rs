@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 use jiff::fmt::strtime;
-use koney_agent::admin::{Agent, AskError, DeadLetter, Tested, Which};
+use koney_agent::{
+    admin::{Agent, AskError, DeadLetter, Tested, Which},
+    plain,
+};
 
 use super::{Output, State, say};
 
@@ -93,7 +96,7 @@ impl DeadLetters {
                 let letters = Agent::of(&state.state).dead_letters(sink.as_deref()).await?;
                 say(&match output {
                     Output::Text => list(&letters),
-                    Output::Json => serde_json::to_string(&letters).unwrap_or_default(),
+                    Output::Json => plain::json(&serde_json::to_string(&letters).unwrap_or_default()),
                 });
                 Ok(true)
             }

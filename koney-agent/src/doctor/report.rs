@@ -8,6 +8,7 @@ use super::{
     finding::{Finding, Status, Weight},
     text,
 };
+use crate::plain::line;
 
 /// What all findings together come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +56,7 @@ impl Report {
     /// An aligned table and the verdict, for people.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{}\n{}", text::table(&self.findings), text::line(&self.summary()))
+        format!("{}\n{}", text::table(&self.findings), line(&self.summary()))
     }
 
     /// One object, for programs.

@@ -1,6 +1,7 @@
 //! The findings as a table that fits a terminal.
 
 use super::finding::{Finding, Status};
+use crate::plain::{self, line};
 
 /// Columns of a line. Fixed: the same machine gives the same text wherever it is looked at.
 const WIDTH: usize = 120;
@@ -29,37 +30,9 @@ const fn name(status: Status) -> &'static str {
     }
 }
 
-/// Writes `what` behind `start`, wrapped at words; further lines are indented to where it began.
+/// Writes `what` behind `start`, wrapped at words.
 fn row(text: &mut String, start: &str, what: &str) {
-    let indent = start.chars().count();
-    let mut column = indent;
-    text.push_str(start);
-    for word in line(what).split(' ') {
-        let length = word.chars().count();
-        if column > indent && column + 1 + length > WIDTH {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', indent));
-            column = indent;
-        } else if column > indent {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-}
-
-/// One line of a terminal, whoever wrote it: what could forge another line or steer the terminal is escaped.
-pub(super) fn line(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '"' | '\'' | '\\' => safe.push(character),
-            other => safe.extend(other.escape_debug()),
-        }
-    }
-    safe
+    plain::wrapped(text, start, what, WIDTH);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     error::KernelError,
     fanotify,
     method::Choice,
+    watching::Watching,
     workers::ArmPool,
 };
 
@@ -43,6 +44,15 @@ impl Detection {
         Ok(found)
     }
 
+    /// What is attached, and what is not.
+    #[must_use]
+    pub fn watching(&self) -> Watching {
+        match self {
+            Self::Ebpf(both) => both.0.report().into(),
+            Self::Fanotify(detector) => detector.watching(),
+        }
+    }
+
     /// What arms and disarms, for the task that knows the traps.
     #[must_use]
     pub fn pool(&self) -> ArmPool {
@@ -69,7 +79,7 @@ impl Detection {
                 } else {
                     warn!(reason = %refused, "no detection by eBPF; fanotify keeps watch instead");
                 }
-                Ok(Self::Fanotify(Box::new(detector)))
+                Ok(Self::Fanotify(Box::new(detector.instead_of(refused))))
             }
             Err(fanotify) => Err(KernelError::Neither { ebpf: Box::new(refused), fanotify }),
         }

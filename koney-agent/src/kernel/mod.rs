@@ -37,6 +37,7 @@ mod settings;
 mod slots;
 mod survey;
 mod sweep;
+mod watching;
 mod workers;
 
 #[cfg(any(test, fuzzing))]
@@ -64,4 +65,5 @@ pub use survey::{
     Fired, Trial, absent_members, has_programs, look_up, may_use_ebpf, names_from_cgroup_v1, taken_by_auto, try_each_method,
 };
 pub use sweep::{Crowds, Slots};
+pub use watching::Watching;
 pub use workers::ArmPool;

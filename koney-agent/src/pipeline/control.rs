@@ -166,6 +166,7 @@ impl Control {
         }
         self.disarm();
         self.name();
+        self.shared.tidy();
         self.shared.health.done(Step::Traps);
         self.shared.looked.notify_one();
         if std::mem::take(&mut self.again) {

@@ -1,22 +1,66 @@
-//! What root on this node has the agent do with its sinks.
+//! What root on this node asks of the agent, and has it do.
 
-use std::sync::Arc;
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
-use super::Shared;
+use tracing::warn;
+
+use super::{Shared, supervise::Supervisor};
 use crate::{
-    admin::{Answering, DeadLetter, Operator, Refused, Tested, Which},
+    admin::{
+        Admin, Answering, DeadLetter, Operator, Refused, Tested, Which, socket,
+        status::{Key, Status},
+    },
     alert::{self, AlertId, Purpose},
+    logs::{self, Level},
     sink::{Action, Queue, SinkId, TriedOut, store},
     workload::Clock,
 };
 
-/// The agent's sinks, for the socket.
-pub(super) struct Operate(pub(super) Arc<Shared>);
+/// The agent, for the socket.
+pub(super) struct Operate {
+    pub(super) shared: Arc<Shared>,
+    pub(super) level: Level,
+    /// Of the page, and where that is.
+    pub(super) key: Key,
+    pub(super) listens: Arc<OnceLock<SocketAddr>>,
+}
+
+/// Serves the pages and the socket, for as long as the agent runs. Fails where there is no key for the page.
+pub(super) fn offer(
+    tasks: &mut Supervisor,
+    shared: &Arc<Shared>,
+    admin: Option<SocketAddr>,
+    state: Option<&Path>,
+    level: Level,
+) -> io::Result<()> {
+    let (key, listens) = (Key::random()?, Arc::default());
+    if let Some(address) = admin {
+        let (facts, status) = (Arc::clone(shared), Arc::clone(shared));
+        let admin = Admin {
+            health: Arc::clone(&shared.health),
+            facts: Box::new(move || facts.facts()),
+            status: Box::new(move || status.status()),
+            key: key.clone(),
+            listens: Arc::clone(&listens),
+        };
+        tasks.spawn("admin", admin.serve(address));
+    }
+    if let Some(state) = state {
+        let operator = Arc::new(Operate { shared: Arc::clone(shared), level, key, listens });
+        tasks.spawn("socket", socket::serve(socket::path(state), operator));
+    }
+    Ok(())
+}
 
 impl Operate {
     /// The queues of one sink or of all.
     fn queues(&self, sink: Option<&str>) -> Result<Vec<(SinkId, Arc<Queue>)>, Refused> {
-        let sinks = &self.0.sinks;
+        let sinks = &self.shared.sinks;
         let ids = sinks.ids();
         let wanted: Vec<_> = ids.iter().filter(|id| sink.is_none_or(|sink| id.name == sink)).cloned().collect();
         if let Some(sink) = sink.filter(|_| wanted.is_empty()) {
@@ -84,15 +128,43 @@ impl Operator for Operate {
         })
     }
 
+    fn status(&self) -> Answering<'_, Status> {
+        Box::pin(async { Ok(self.shared.status()) })
+    }
+
+    fn page(&self) -> Answering<'_, String> {
+        Box::pin(async {
+            let Some(address) = self.listens.get() else {
+                return Err(Refused::new("this agent listens nowhere: see --admin, and its log for why it cannot"));
+            };
+            // From everywhere is also from here.
+            let host = if address.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { address.ip() };
+            Ok(format!("http://{}/?{}", SocketAddr::new(host, address.port()), self.key.query()))
+        })
+    }
+
+    fn log<'a>(&'a self, level: Option<&'a str>) -> Answering<'a, String> {
+        Box::pin(async move {
+            if let Some(level) = level {
+                let (was, now) = (self.level.get(), logs::level(level).map_err(|error| Refused::new(error.to_string()))?);
+                // Whoever reads the log later has to know: it is told under the level that says more.
+                self.level.set(was.max(now));
+                warn!(%was, %now, "root has changed what is logged");
+                self.level.set(now);
+            }
+            Ok(self.level.get().to_string())
+        })
+    }
+
     fn test<'a>(&'a self, sink: &'a str) -> Answering<'a, Tested> {
         Box::pin(async move {
             let (id, _) = self
                 .queues(Some(sink))?
                 .pop()
                 .ok_or_else(|| Refused::new(format!("sink {sink} has just gone; see whether its resource is still there")))?;
-            let method = self.0.method();
-            let alert = alert::message(Purpose::Test, Clock.boot_ns(), &self.0.host, Clock, method);
-            let TriedOut { action, said, took } = self.0.sinks.try_out(&id, &alert).await.map_err(Refused::new)?;
+            let method = self.shared.method();
+            let alert = alert::message(Purpose::Test, Clock.boot_ns(), &self.shared.host, Clock, method);
+            let TriedOut { action, said, took } = self.shared.sinks.try_out(&id, &alert).await.map_err(Refused::new)?;
             let id = alert.id.as_str().to_owned();
             let (delivered, answer) = match action {
                 Action::Delivered { remark } => {

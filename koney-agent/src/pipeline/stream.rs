@@ -19,7 +19,7 @@ use crate::{
     alert::{self, Alert},
     event::{Check, Observation, Operation, PathKind, decode},
     journal::{self, Journal, Left, RecordId},
-    kernel::{fanotify::Access, is_canary, is_undecided},
+    kernel::{HookFailure, Watching, fanotify::Access, is_canary, is_undecided},
     trap::{Accessor, Decided, Deed, Held, Hit, Judgement, Planting, Settled, Strangers, Undecided},
     workload::{Clock, Completer},
 };
@@ -150,6 +150,17 @@ impl Stream {
     /// Some policy asks for attempts that the kernel denies.
     pub(super) fn wants_denied(&self) -> bool {
         self.shared.table().wants_denied()
+    }
+
+    /// Another method is attached.
+    pub(super) fn attached(&mut self, watching: Watching) {
+        self.detector = watching.name();
+        self.shared.attached(watching);
+    }
+
+    /// Denied opens are watched, or cannot be; `None` where nobody asks for them.
+    pub(super) fn denied(&self, watched: Option<Result<(), HookFailure>>) {
+        self.shared.denied(watched);
     }
 
     /// Both an earlier agent's programs and this one's have told since then.

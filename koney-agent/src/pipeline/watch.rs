@@ -247,7 +247,7 @@ impl Watch {
             formers.read(stream);
         }
         self.sweep(stream);
-        self.watch_denied(stream.wants_denied());
+        self.watch_denied(stream);
         self.tell(stream, false);
         match self.canary {
             Canary::Touched { at, seen } if at.elapsed() > CANARY_DEADLINE => self.overdue(stream, seen),
@@ -256,12 +256,15 @@ impl Watch {
         }
     }
 
-    fn watch_denied(&mut self, wanted: bool) {
+    fn watch_denied(&mut self, stream: &Stream) {
+        let wanted = stream.wants_denied();
         if self.denied == wanted {
             return;
         }
         self.denied = wanted;
-        match block_in_place(|| self.detector.watch_denied(wanted)) {
+        let watched = block_in_place(|| self.detector.watch_denied(wanted));
+        stream.denied(wanted.then(|| watched.clone()));
+        match watched {
             Ok(()) => info!(watched = wanted, "attempts that the kernel denies"),
             Err(HookFailure { hook, reason }) => {
                 warn!(%hook, reason, unseen = hook.cost(), "a policy asks for denied attempts, which cannot be watched on this kernel");
@@ -340,7 +343,7 @@ impl Watch {
         });
         match again {
             Ok(()) => {
-                stream.detector = self.detector.report().method.name();
+                stream.attached(self.detector.report().into());
                 self.canary = Canary::Seen;
                 // The counts of another program start anew.
                 self.last.missed = None;

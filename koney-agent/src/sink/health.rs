@@ -37,6 +37,8 @@ pub struct Sends([u64; Sent::ALL.len()]);
 pub struct Health {
     /// Which sink.
     pub id: SinkId,
+    /// Its receiver, in one word; empty for one that no resource describes.
+    pub receiver: &'static str,
     /// It has a configuration that alerts can be sent with.
     pub configured: bool,
     /// Alerts that wait, each row of the queue once.
@@ -51,6 +53,10 @@ pub struct Health {
     pub counted: u64,
     /// Alerts that the receiver took.
     pub delivered: u64,
+    /// When it took the last of them.
+    pub last_success: Option<Timestamp>,
+    /// Alerts that its filter left out.
+    pub filtered: u64,
     /// Alerts that the receiver will never take.
     pub rejected: u64,
     /// Those of them that are kept, now.
@@ -61,10 +67,10 @@ pub struct Health {
     pub retried: u64,
     /// Attempts by what they came to.
     pub sends: Sends,
-    /// When the receiver last took an alert.
-    pub last_success: Option<Timestamp>,
     /// Why alerts wait now, or why the configuration in use is not the newest.
     pub last_error: Option<String>,
+    /// The last attempt came to nothing, and that is the error; otherwise it is one of the configuration.
+    pub failing: bool,
 }
 
 impl Health {
@@ -73,6 +79,7 @@ impl Health {
     pub fn new(id: SinkId) -> Self {
         Self {
             id,
+            receiver: "",
             configured: false,
             queued: 0,
             bytes: 0,
@@ -80,13 +87,15 @@ impl Health {
             volatile: None,
             counted: 0,
             delivered: 0,
+            last_success: None,
+            filtered: 0,
             rejected: 0,
             dead_letters: 0,
             dropped: 0,
             retried: 0,
             sends: Sends::default(),
-            last_success: None,
             last_error: None,
+            failing: false,
         }
     }
 }
@@ -116,6 +125,7 @@ pub(super) struct Counters {
     retried: AtomicU64,
     sends: [AtomicU64; Sent::ALL.len()],
     took: Histogram,
+    filtered: AtomicU64,
     last_success: Mutex<Option<Timestamp>>,
     config_error: Mutex<Option<String>>,
     send_error: Mutex<Option<String>>,
@@ -127,6 +137,7 @@ impl Default for Counters {
             delivered: AtomicU64::default(),
             rejected: AtomicU64::default(),
             retried: AtomicU64::default(),
+            filtered: AtomicU64::default(),
             sends: <[AtomicU64; Sent::ALL.len()]>::default(),
             took: Histogram::new(TOOK),
             last_success: Mutex::default(),
@@ -140,6 +151,10 @@ impl Counters {
     /// How long attempts took, in seconds.
     pub(super) fn took(&self) -> Histogram {
         self.took.clone()
+    }
+
+    pub(super) fn count_filtered(&self, alerts: usize) {
+        self.filtered.fetch_add(alerts as u64, Ordering::Relaxed);
     }
 
     pub(super) fn count_send(&self, sent: Sent, took: Duration) {
@@ -172,7 +187,9 @@ impl Counters {
     }
 
     pub(super) fn health(&self, id: &SinkId, configured: bool, stats: &Stats) -> Health {
+        let last_success = *self.last_success.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |error: &Mutex<Option<String>>| error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (config_error, send_error) = (read(&self.config_error), read(&self.send_error));
         Health {
             configured,
             queued: stats.rows,
@@ -189,8 +206,10 @@ impl Counters {
             dropped: stats.given_up + stats.forgotten,
             retried: self.retried.load(Ordering::Relaxed),
             sends: Sends(self.sends.each_ref().map(|count| count.load(Ordering::Relaxed))),
-            last_success: *self.last_success.lock().unwrap_or_else(PoisonError::into_inner),
-            last_error: read(&self.config_error).or_else(|| read(&self.send_error)),
+            last_success,
+            filtered: self.filtered.load(Ordering::Relaxed),
+            failing: config_error.is_none() && send_error.is_some(),
+            last_error: config_error.or(send_error),
             ..Health::new(id.clone())
         }
     }

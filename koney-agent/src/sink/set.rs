@@ -189,6 +189,7 @@ impl SinkSet {
             .values()
             .filter_map(|sink| {
                 let taken: Vec<_> = alerts.iter().filter(|alert| sink.filter.takes(alert)).cloned().collect();
+                sink.counters.count_filtered(alerts.len() - taken.len());
                 (!taken.is_empty()).then(|| sink.queue.push(taken, Arc::clone(&sink.render)))
             })
             .collect();
@@ -249,7 +250,7 @@ impl SinkSet {
             .iter()
             .map(|(id, sink)| {
                 let configured = sink.orders.borrow().transport.is_some();
-                sink.counters.health(id, configured, &sink.queue.stats())
+                Health { receiver: sink.form, ..sink.counters.health(id, configured, &sink.queue.stats()) }
             })
             .collect()
     }
@@ -275,18 +276,25 @@ impl SinkSet {
         }
         let mut leftovers = Vec::new();
         for (id, mut sink) in sinks {
-            if tokio::time::timeout_at(end, &mut sink.supervisor).await.is_err() {
+            let late = tokio::time::timeout_at(end, &mut sink.supervisor).await.is_err();
+            if late {
                 sink.supervisor.abort();
             }
             let stats = sink.queue.stats();
+            let reason = sink.counters.health(&id, true, &stats).last_error;
+            let reason = reason.unwrap_or_else(|| {
+                if late { "the receiver has not answered in time" } else { "there was no attempt" }.to_owned()
+            });
             // A disk that hangs must not keep the agent.
-            let _closed = tokio::time::timeout(CLOSE, sink.queue.close()).await;
+            if tokio::time::timeout(CLOSE, sink.queue.close()).await.is_err() {
+                tracing::warn!(sink = %id, "the disk has not taken the end of this sink's queue in time; the next agent reads what it has");
+            }
             let (alerts, kept) = (stats.rows, stats.place == Place::Disk && stats.volatile == 0);
             if alerts > 0 {
                 if kept {
-                    tracing::warn!(sink = %id, alerts, "alerts of this sink were not delivered before the end; they are kept for the next start");
+                    tracing::warn!(sink = %id, alerts, late, reason, "alerts of this sink were not delivered before the end; they are kept for the next start");
                 } else {
-                    tracing::error!(sink = %id, alerts, "alerts of this sink were not delivered before the end, and are lost with it");
+                    tracing::error!(sink = %id, alerts, late, reason, "alerts of this sink were not delivered before the end, and are lost with it");
                 }
                 leftovers.push(Leftover { id, alerts, kept });
             }

@@ -22,6 +22,7 @@ mod table_tests;
 mod undecided;
 #[cfg(test)]
 mod undecided_tests;
+mod view;
 
 pub use held::Held;
 pub use place::{Accessor, ContainerPlace, Place};
@@ -32,3 +33,4 @@ pub use strangers::Strangers;
 pub use surroundings::{Possible, Surroundings};
 pub use table::{Hit, Table, Wanted};
 pub use undecided::{Decided, Judgement, Undecided};
+pub use view::View;

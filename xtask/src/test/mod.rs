@@ -36,11 +36,12 @@ use crate::{
 /// The runtime of real containers: its package and its program.
 const RUNTIME: (&str, &str) = ("crun", "crun");
 
-/// Receivers to which the tests of the sinks send: packages, and a file of each.
-const RECEIVERS: [(&str, &str); 3] = [
+/// Receivers to which the tests of the sinks send, and the browser that looks at the agent's page: packages, and a file of each.
+const RECEIVERS: [(&str, &str); 4] = [
     ("rsyslog", "/usr/sbin/rsyslogd"),
     ("rsyslog-openssl", "/usr/share/doc/rsyslog-openssl"),
     ("prometheus-alertmanager", "/usr/bin/prometheus-alertmanager"),
+    ("chromium", "/usr/bin/chromium"),
 ];
 
 /// Shells whose completions are tried, and what judges the man pages.

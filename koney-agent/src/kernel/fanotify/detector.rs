@@ -18,7 +18,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use tracing::{info, warn};
 
 use super::{FanotifyError, LIMITS, Losses, NAME, group::Group, marks::Marks};
-use crate::kernel::{attach::CANARY_DEADLINE, canary::Canary, workers::ArmPool};
+use crate::kernel::{attach::CANARY_DEADLINE, canary::Canary, error::KernelError, watching::Watching, workers::ArmPool};
 
 /// A process has opened a marked file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Detector {
     canary_seen: bool,
     losses: Losses,
     last_ns: u64,
+    /// Why it is not eBPF, where that was tried.
+    refused: Option<Box<KernelError>>,
 }
 
 impl Detector {
@@ -57,7 +59,8 @@ impl Detector {
         // SAFETY: the group owns its descriptor, never gives it away or another one in its place, and lives as long as the queue.
         let queue = unsafe { AsyncFd::register_with_interest(group, Interest::READABLE) };
         let queue = queue.map_err(|error| FanotifyError::Read(error.into_parts().1))?;
-        let mut detector = Self { queue, marks, pool, canary, canary_seen: false, losses: Losses::default(), last_ns: 0 };
+        let mut detector =
+            Self { queue, marks, pool, canary, canary_seen: false, losses: Losses::default(), last_ns: 0, refused: None };
         detector.prove()?;
         Ok(detector)
     }
@@ -73,6 +76,17 @@ impl Detector {
             self.drain(|_access| {}).map_err(FanotifyError::Read)?;
         }
         Ok(())
+    }
+
+    /// The same, in the place of what was refused.
+    pub(in crate::kernel) fn instead_of(self, refused: KernelError) -> Self {
+        Self { refused: Some(Box::new(refused)), ..self }
+    }
+
+    /// What there is to see of it, for people.
+    #[must_use]
+    pub fn watching(&self) -> Watching {
+        Watching::fanotify(release(), self.refused.as_deref())
     }
 
     /// Says that detection works, and what it lacks.

@@ -52,6 +52,12 @@ impl Stream {
         if alerts.is_empty() && self.journal.is_written() {
             return;
         }
+        {
+            let mut recent = self.shared.recent();
+            for alert in &alerts {
+                recent.note(alert);
+            }
+        }
         let durable = block_in_place(|| {
             let enqueue = |alerts: &[_]| Handle::current().block_on(self.shared.sinks.enqueue(alerts)).durable;
             let durable = alerts.is_empty() || enqueue(&alerts);

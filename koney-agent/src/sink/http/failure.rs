@@ -8,6 +8,10 @@ use super::{Endpoint, Refused};
 use crate::causes::chain;
 use crate::sink::Action;
 
+/// What a person can look at, where it does not pass by itself.
+pub(in crate::sink) const UNREACHABLE: &str =
+    "check the address, and that this node may reach it (firewall, NetworkPolicy, proxy)";
+
 /// Tells trouble of the network from trouble of the configuration.
 pub(super) fn action(error: reqwest::Error, endpoint: &Endpoint) -> Action {
     // The address stays out of the chain; its host is told once, from the configuration.
@@ -21,9 +25,9 @@ pub(super) fn action(error: reqwest::Error, endpoint: &Endpoint) -> Action {
         return Action::SlowRetry { reason: format!("no request can be made: {chain}; check the values of the sink's Secret") };
     }
     let reason = if error.is_timeout() {
-        format!("no answer of {host} in time: {chain}")
+        format!("no answer of {host} in time: {chain}; {UNREACHABLE}")
     } else {
-        format!("no answer of {host}: {chain}")
+        format!("no answer of {host}: {chain}; {UNREACHABLE}")
     };
     Action::Retry { reason, after: None }
 }

@@ -25,7 +25,7 @@ pub use address::Refused;
 pub(super) use address::check as check_address;
 pub use courier::{Courier, Post, Protocol};
 pub use endpoint::{Endpoint, InvalidUrl, UrlRules};
-pub(super) use failure::refusal;
+pub(super) use failure::{UNREACHABLE, refusal};
 pub(super) use reply::slow;
 pub use reply::{Remedies, Reply};
 pub(super) use resolver::lookup;

@@ -6,7 +6,7 @@ use std::io;
 use super::connection::ConnectError;
 use crate::causes::chain;
 use crate::sink::Action;
-use crate::sink::http::refusal;
+use crate::sink::http::{UNREACHABLE, refusal};
 
 /// What a receiver says by closing its side.
 pub(super) const READ: &str = "syslog has no answers; the receiver closed the connection after it had read everything";
@@ -17,7 +17,7 @@ pub(super) fn delivered(answered: bool) -> Action {
 }
 
 pub(super) fn late(host: &str) -> Action {
-    Action::Retry { reason: format!("no answer of {host} in time"), after: None }
+    Action::Retry { reason: format!("no answer of {host} in time; {UNREACHABLE}"), after: None }
 }
 
 pub(super) fn broken(host: &str, error: &io::Error) -> Action {
@@ -31,14 +31,14 @@ pub(super) fn connect(host: &str, error: &ConnectError) -> Action {
         }
         ConnectError::Lookup(cause) => of(host, &**cause, "no connection"),
         ConnectError::Io(cause) => of(host, cause, "no connection"),
-        ConnectError::NoAddress(_) => Action::Retry { reason: chain(error), after: None },
+        ConnectError::NoAddress(_) => Action::Retry { reason: format!("{}; {UNREACHABLE}", chain(error)), after: None },
     }
 }
 
 fn of(host: &str, error: &(dyn Error + 'static), what: &str) -> Action {
     match refusal(host, error) {
         Some(reason) => Action::SlowRetry { reason },
-        None => Action::Retry { reason: format!("{what} to {host}: {}", chain(error)), after: None },
+        None => Action::Retry { reason: format!("{what} to {host}: {}; {UNREACHABLE}", chain(error)), after: None },
     }
 }
 
