@@ -139,11 +139,14 @@ impl Index {
     }
 
     /// Gives a row another head and body, to be written.
-    pub(super) fn replace(&mut self, number: u64, head: Head, body: Vec<u8>) {
+    pub(super) fn replace(&mut self, number: u64, head: Head, mut body: Vec<u8>) {
         let Some(entry) = self.rows.get_mut(&number) else { return };
         let (before, on_disk) = (entry.size, entry.on_disk);
         entry.size = size(body.len());
         let after = entry.size;
+        if !on_disk {
+            body.shrink_to_fit();
+        }
         (entry.head, entry.body) = (head, Body::Memory(body));
         if head.sealed {
             self.close(&head, number);

@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// A new row, where there is room for it.
-    fn place(&mut self, head: Head, body: Vec<u8>) -> Option<()> {
+    fn place(&mut self, head: Head, mut body: Vec<u8>) -> Option<()> {
         let bytes = size(body.len());
         let on_disk = self.has_room_on_disk(bytes);
         if !on_disk && !self.has_room_in_memory(bytes) {
@@ -131,6 +131,10 @@ impl Store {
         }
         let number = self.number();
         let length = body.len();
+        if !on_disk {
+            // It stays: what is counted is what it takes.
+            body.shrink_to_fit();
+        }
         self.index.insert(number, Entry::new(head, Body::Memory(body), length, on_disk));
         Some(())
     }

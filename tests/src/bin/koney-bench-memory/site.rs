@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use koney_tests::{
-    agent::Agent,
+    agent::{Agent, until_within},
     bench::{Arrivals, Connection},
     cluster::{Node, Pod, policy},
     container::{Container, Image},
@@ -84,7 +84,7 @@ impl Site {
             Place::Node { node, image, containers, started, decoys, traps } => {
                 for number in 0..*decoys {
                     let selected = json!({ "selector": { "matchLabels": { label(number): "true" } } });
-                    node.cluster.apply(policy(&format!("bench-{number}"), &decoy(number), "volumeMount", &selected));
+                    node.cluster.apply(policy(&format!("bench-{number}"), &decoy(number), "containerExec", &selected));
                 }
                 *started = options.containers;
                 let shares = (0..options.containers).map(|number| (number, share(number, options.containers, *traps)));
@@ -138,18 +138,19 @@ impl Site {
 
     /// Ends the container that has lived longest, starts another, and waits until its traps are armed.
     pub(crate) async fn replace(&mut self, agent: &Agent) -> Result<()> {
-        let Place::Node { node, image, containers, started, traps, .. } = &mut self.place else {
+        let Place::Node { node, image, containers, started, .. } = &mut self.place else {
             bail!("only containers come and go: give --containers");
         };
-        let Inhabited { mut container, pod, traps: share } = containers.remove(0);
-        let cluster = node.cluster.api.store();
+        let Inhabited { mut container, pod, traps } = containers.remove(0);
         container.end()?;
-        cluster.delete("v1", "Pod", NAMESPACE, &pod);
-        let (before, all) = (armed_lines(agent, *traps), armed(*traps));
-        containers.push(inhabit(node, image, *started, share).await?);
+        node.cluster.api.store().delete("v1", "Pod", NAMESPACE, &pod);
+        let new = inhabit(node, image, *started, traps).await?;
+        let of_the_new = format!("container=\"{}\"", new.container.id);
+        containers.push(new);
         *started += 1;
-        // The traps of the one that has ended are gone, and those of the new one are there.
-        agent.logged_times(&all, before + 1).await.map(drop)
+        let is_armed = |line: &&str| line.contains(&of_the_new) && line.ends_with("state=armed");
+        let all = || (agent.log().lines().filter(is_armed).count() >= traps).then_some(());
+        until_within(PATIENCE, all).await.context("the traps of a new container are not armed")
     }
 }
 
@@ -179,9 +180,4 @@ fn label(trap: usize) -> String {
 
 fn armed(traps: usize) -> String {
     format!("traps armed={traps} traps={traps}")
-}
-
-fn armed_lines(agent: &Agent, traps: usize) -> usize {
-    let text = armed(traps);
-    agent.log().lines().filter(|line| line.contains(&text)).count()
 }
