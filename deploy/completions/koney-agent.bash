@@ -28,6 +28,12 @@ _koney__agent() {
             koney__agent,help)
                 cmd="koney__agent__subcmd__help"
                 ;;
+            koney__agent,log)
+                cmd="koney__agent__subcmd__log"
+                ;;
+            koney__agent,page)
+                cmd="koney__agent__subcmd__page"
+                ;;
             koney__agent,probe)
                 cmd="koney__agent__subcmd__probe"
                 ;;
@@ -36,6 +42,9 @@ _koney__agent() {
                 ;;
             koney__agent,sink)
                 cmd="koney__agent__subcmd__sink"
+                ;;
+            koney__agent,status)
+                cmd="koney__agent__subcmd__status"
                 ;;
             koney__agent,validate)
                 cmd="koney__agent__subcmd__validate"
@@ -82,6 +91,12 @@ _koney__agent() {
             koney__agent__subcmd__help,help)
                 cmd="koney__agent__subcmd__help__subcmd__help"
                 ;;
+            koney__agent__subcmd__help,log)
+                cmd="koney__agent__subcmd__help__subcmd__log"
+                ;;
+            koney__agent__subcmd__help,page)
+                cmd="koney__agent__subcmd__help__subcmd__page"
+                ;;
             koney__agent__subcmd__help,probe)
                 cmd="koney__agent__subcmd__help__subcmd__probe"
                 ;;
@@ -90,6 +105,9 @@ _koney__agent() {
                 ;;
             koney__agent__subcmd__help,sink)
                 cmd="koney__agent__subcmd__help__subcmd__sink"
+                ;;
+            koney__agent__subcmd__help,status)
+                cmd="koney__agent__subcmd__help__subcmd__status"
                 ;;
             koney__agent__subcmd__help,validate)
                 cmd="koney__agent__subcmd__help__subcmd__validate"
@@ -128,7 +146,7 @@ _koney__agent() {
 
     case "${cmd}" in
         koney__agent)
-            opts="-h -V --log --help --version run probe doctor detach validate sink deadletter help"
+            opts="-h -V --log --log-format --help --version run probe doctor detach validate status page log sink deadletter help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -136,6 +154,10 @@ _koney__agent() {
             case "${prev}" in
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -146,7 +168,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__deadletter)
-            opts="-h -V --log --help --version list show retry drop help"
+            opts="-h -V --log --log-format --help --version list show retry drop help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -154,6 +176,10 @@ _koney__agent() {
             case "${prev}" in
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -164,7 +190,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__deadletter__subcmd__drop)
-            opts="-h -V --all --sink --state --log --help --version"
+            opts="-h -V --all --sink --state --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -180,6 +206,10 @@ _koney__agent() {
                     ;;
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -274,7 +304,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__deadletter__subcmd__list)
-            opts="-o -h -V --sink --output --state --log --help --version"
+            opts="-o -h -V --sink --output --state --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -300,6 +330,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -308,7 +342,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__deadletter__subcmd__retry)
-            opts="-h -V --all --sink --state --log --help --version"
+            opts="-h -V --all --sink --state --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +360,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -334,7 +372,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__deadletter__subcmd__show)
-            opts="-h -V --state --log --help --version"
+            opts="-h -V --state --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -348,6 +386,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -356,7 +398,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__detach)
-            opts="-h -V --pins --log --help --version"
+            opts="-h -V --pins --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -370,6 +412,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -378,7 +424,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__doctor)
-            opts="-o -h -V --manifests --kubeconfig --namespace --output --log --help --version"
+            opts="-o -h -V --manifests --kubeconfig --namespace --output --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -408,6 +454,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -416,7 +466,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__help)
-            opts="run probe doctor detach validate sink deadletter help"
+            opts="run probe doctor detach validate status page log sink deadletter help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -541,6 +591,34 @@ _koney__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        koney__agent__subcmd__help__subcmd__log)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        koney__agent__subcmd__help__subcmd__page)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         koney__agent__subcmd__help__subcmd__probe)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -597,6 +675,20 @@ _koney__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        koney__agent__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         koney__agent__subcmd__help__subcmd__validate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -611,8 +703,60 @@ _koney__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        koney__agent__subcmd__log)
+            opts="-h -V --state --log --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        koney__agent__subcmd__page)
+            opts="-h -V --state --log --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         koney__agent__subcmd__probe)
-            opts="-h -V --attach --kernel-log --log --help --version"
+            opts="-h -V --attach --kernel-log --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -626,6 +770,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -634,7 +782,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__run)
-            opts="-h -V --manifests --kubeconfig --pods-from --kubelet --kubelet-ca-file --kubelet-token-file --daemonset --namespace --node-name --pins --expected-reader --admin --state --attach --kernel-log --log --help --version"
+            opts="-h -V --manifests --kubeconfig --pods-from --kubelet --kubelet-ca-file --kubelet-token-file --daemonset --namespace --node-name --pins --expected-reader --admin --state --attach --kernel-log --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -700,6 +848,10 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -708,7 +860,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__sink)
-            opts="-h -V --log --help --version test help"
+            opts="-h -V --log --log-format --help --version test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -716,6 +868,10 @@ _koney__agent() {
             case "${prev}" in
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -768,7 +924,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__sink__subcmd__test)
-            opts="-h -V --state --log --help --version"
+            opts="-h -V --state --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -782,6 +938,48 @@ _koney__agent() {
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        koney__agent__subcmd__status)
+            opts="-o -h -V --output --policy --problems --state --log --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -790,7 +988,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__validate)
-            opts="-o -h -V --namespace --strict --output --log --help --version"
+            opts="-o -h -V --namespace --strict --output --log --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -810,6 +1008,10 @@ _koney__agent() {
                     ;;
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -90,3 +90,30 @@ fn without_the_key_there_are_numbers_and_no_names() {
         assert!(page.contains(told), "{told}: {page}");
     }
 }
+
+#[test]
+fn every_field_of_the_json_is_documented() {
+    fn keys(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(object) => {
+                for (key, value) in object {
+                    found.insert(key.clone());
+                    keys(value, found);
+                }
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+            _ => {}
+        }
+    }
+    let mut status = samples::busy();
+    status.detection.degraded = Some("why".to_owned());
+    status.traps[0].reason = Some("failed: why".to_owned());
+    status.sinks[1].volatile = Some("why".to_owned());
+    let [object, field, reason, remedy] = ["object", "field", "why", "mend it"].map(str::to_owned);
+    status.resources.push(Resource { error: true, object, field: Some(field), reason, remedy });
+    let mut found = std::collections::BTreeSet::new();
+    keys(&serde_json::to_value(&status).expect("it is all text"), &mut found);
+    let page = include_str!("../../../../docs/status.md");
+    let missing: Vec<_> = found.iter().filter(|key| !page.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty() && found.len() > 50, "not in docs/status.md: {missing:?}");
+}
