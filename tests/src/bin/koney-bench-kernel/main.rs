@@ -92,7 +92,10 @@ fn steady(all: &Work) -> Result<work::Counts> {
         let agrees = |(name, count): (&String, &f64)| {
             after.get(name).is_some_and(|after| (after - count).abs() <= MOST_NOISE.max(count * MOST_MOVED))
         };
-        if (work::open_of(&after)? - work::open_of(&counts)?).abs() <= MOST_NOISE && counts.iter().all(agrees) {
+        // Nothing else runs any more either.
+        let open = work::open_of(&after)?;
+        let alone = after.get(work::OPEN_THREAD).is_some_and(|thread| (open - thread).abs() <= open * MOST_MOVED);
+        if alone && (open - work::open_of(&counts)?).abs() <= MOST_NOISE && counts.iter().all(agrees) {
             return Ok(after);
         }
     }
