@@ -1,6 +1,6 @@
 # The same in a kprobe, where there is no path().
 set -- "$1" "$2" $(echo "$1" | tr / ' ')
-exec bpftrace -q -B line -o "$2" -e 'kprobe:security_file_open
+exec bpftrace -q -B line -e 'kprobe:security_file_open
 {
   $file = ((struct file *)arg0)->f_path.dentry;
   if (str($file->d_name.name) == "'"$6"'") {
@@ -8,4 +8,4 @@ exec bpftrace -q -B line -o "$2" -e 'kprobe:security_file_open
       printf("%s %d service_token\n", comm, pid);
     }
   }
-}'
+}' > "$2"

@@ -180,10 +180,12 @@ fn trap(report: &Value) -> Option<String> {
     let bars = WAYS.iter().filter_map(|(key, name)| {
         let first = kernel["settings"].get(*key)?["trap"].get("first")?;
         let others = first["others"].as_f64()?;
-        let added = first["accessor"].as_f64()? - first["not_a_trap"].as_f64()?;
+        // What tells of every open does no more for this one.
+        let added = (first["accessor"].as_f64()? - first["not_a_trap"].as_f64()?).max(0.0);
+        let note = if added + others > 0.0 { "" } else { "more than any other open" };
         let koney = key.starts_with("peer:koney");
         let parts = if koney { vec![0.0, added, 0.0, 0.0, others] } else { vec![0.0, 0.0, added, others] };
-        Some(Bar { label: (*name).to_owned(), parts, note: String::new() })
+        Some(Bar { label: (*name).to_owned(), parts, note: note.to_owned() })
     });
     let plot = Bars {
         title: "What telling of one access to the watched file costs",

@@ -9,7 +9,6 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use koney_agent::kernel::{Choice, Job, Method, Root, fanotify};
 use koney_tests::{floor::Floor, kernel::Sight};
-use serde_json::{Value, json};
 
 use super::{crowd::Crowd, peer::Peer, scene::TRAP};
 
@@ -29,23 +28,26 @@ pub(crate) enum Setting {
 /// It, until dropped.
 pub(crate) enum Attached {
     Floor { _floor: Floor },
-    Koney { sight: Box<Sight>, crowd: Option<Crowd>, told: usize },
+    Koney { sight: Box<Sight>, alone: bool, told: usize },
     Fanotify { detector: Box<fanotify::Detector>, told: usize },
     Peer(Peer),
 }
 
 impl Attached {
     /// Attaches; nothing if the kernel truly lacks the way.
-    pub(crate) async fn attach(object: &Path, setting: &Setting) -> Result<Option<Self>> {
+    pub(crate) async fn attach(object: &Path, setting: &Setting, crowd: Option<&mut Crowd>) -> Result<Option<Self>> {
         Ok(Some(match setting {
             Setting::Floor(method) => Self::Floor { _floor: Floor::attach(object, *method)? },
-            Setting::Koney(method, traps) => {
+            Setting::Koney(method, _) => {
                 let Some(mut sight) = Sight::by(*method, true, true, "koney-bench-kernel") else { return Ok(None) };
                 sight.arm(Path::new(TRAP)).await;
                 // Known by its name too, as the agent has it.
                 sight.name(&["service_token"]);
-                let crowd = if *traps > 1 { Some(Crowd::arm(&mut sight, *traps - 1).await?) } else { None };
-                Self::Koney { sight: Box::new(sight), crowd, told: 0 }
+                let alone = crowd.is_none();
+                if let Some(crowd) = crowd {
+                    crowd.arm(&sight).await?;
+                }
+                Self::Koney { sight: Box::new(sight), alone, told: 0 }
             }
             Setting::Fanotify => {
                 let detector = fanotify::Detector::start()?;
@@ -66,7 +68,7 @@ impl Attached {
     pub(crate) fn tells(&self) -> bool {
         match self {
             Self::Floor { .. } => false,
-            Self::Koney { crowd, .. } => crowd.is_none(),
+            Self::Koney { alone, .. } => *alone,
             Self::Fanotify { .. } | Self::Peer(_) => true,
         }
     }
@@ -104,14 +106,6 @@ impl Attached {
         }
     }
 
-    /// What else is worth knowing.
-    pub(crate) fn facts(&self) -> Value {
-        match self {
-            Self::Koney { crowd: Some(crowd), .. } => crowd.facts(),
-            _ => json!({}),
-        }
-    }
-
     /// How it tells of the trap.
     pub(crate) fn says(&self) -> Option<String> {
         match self {
@@ -119,20 +113,17 @@ impl Attached {
             _ => None,
         }
     }
-
-    /// Detaches.
-    pub(crate) fn end(self) -> Result<()> {
-        match self {
-            Self::Koney { sight, crowd, .. } => {
-                drop(sight);
-                crowd.map_or(Ok(()), Crowd::end)
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Setting {
+    /// The files of the traps besides the one.
+    pub(crate) fn crowd(&self) -> Result<Option<Crowd>> {
+        match self {
+            Self::Koney(_, traps @ 2..) => Crowd::make(traps - 1).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Something of it stays in the kernel: nothing can be compared afterwards.
     pub(crate) fn stays(&self) -> bool {
         // Tasks keep the audit context that they were given.

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use self::{
     attached::{Attached, Setting},
+    crowd::Crowd,
     work::Work,
 };
 
@@ -91,7 +92,10 @@ fn steady(all: &Work) -> Result<work::Counts> {
         let agrees = |(name, count): (&String, &f64)| {
             after.get(name).is_some_and(|after| (after - count).abs() <= MOST_NOISE.max(count * MOST_MOVED))
         };
-        if (work::open_of(&after)? - work::open_of(&counts)?).abs() <= MOST_NOISE && counts.iter().all(agrees) {
+        // Nothing else runs any more either.
+        let open = work::open_of(&after)?;
+        let alone = after.get(work::OPEN_THREAD).is_some_and(|thread| (open - thread).abs() <= open * MOST_MOVED);
+        if alone && (open - work::open_of(&counts)?).abs() <= MOST_NOISE && counts.iter().all(agrees) {
             return Ok(after);
         }
     }
@@ -101,18 +105,22 @@ fn steady(all: &Work) -> Result<work::Counts> {
 /// Counts with the setting and again without it, until nothing has changed meanwhile.
 async fn compare(object: &Path, setting: &Setting, quick: bool, mut before: work::Counts) -> Result<work::Counts> {
     let all = Work::All { quick };
+    let (mut crowd, without) = (setting.crowd()?, before.clone());
+    if crowd.is_some() {
+        before = all.elsewhere()?;
+    }
     for _ in 0..COMPARISONS {
-        let Some(mut attached) = Attached::attach(object, setting).await? else {
+        let Some(mut attached) = Attached::attach(object, setting, crowd.as_mut()).await? else {
             say(&setting.to_string(), json!({ "lacks": "bpf is not in the kernel's lsm= list" }))?;
             return Ok(before);
         };
         let with = all.elsewhere()?;
         let others = if attached.has_daemon() { Some(touch::ordinary()?) } else { None };
         let trap = if attached.tells() && !quick { Some(touch::trap(&mut attached)?) } else { None };
-        let (facts, says) = (attached.facts(), attached.says());
+        let (facts, says) = (crowd.as_ref().map(Crowd::facts), attached.says());
         let mut message =
             json!({ "per_operation": with, "others": others, "trap": trap, "before": before, "facts": facts, "says": says });
-        attached.end()?;
+        drop(attached);
         if setting.stays() {
             say(&setting.to_string(), message)?;
             return Ok(before);
@@ -122,7 +130,9 @@ async fn compare(object: &Path, setting: &Setting, quick: bool, mut before: work
         if noise <= MOST_NOISE {
             message["noise"] = noise.into();
             say(&setting.to_string(), message)?;
-            return Ok(before);
+            let Some(crowd) = crowd else { return Ok(before) };
+            crowd.end()?;
+            return Ok(without);
         }
         before = all.elsewhere()?;
     }

@@ -24,6 +24,8 @@ pub(crate) type Counts = BTreeMap<String, f64>;
 
 /// The operation that all others are told beside.
 pub(crate) const OPEN: &str = "open_close";
+/// The same by this thread's own time.
+pub(crate) const OPEN_THREAD: &str = "open_close_thread";
 /// A single open of a file by a process that has opened others before.
 pub(crate) const ONCE: &str = "once";
 
@@ -84,7 +86,7 @@ fn all(files: &[CString], quick: bool) -> Result<Counts> {
     add(OPEN, call(OPEN, &mut || open(next()?, OFlags::RDONLY).map(drop))?);
     // What a daemon does meanwhile is not this thread's.
     let thread = Effort { of: Of::Thread, ..Effort::CALL };
-    add("open_close_thread", settled_by(thread, OPEN, || Ok(()), || open(next()?, OFlags::RDONLY).map(drop))?);
+    add(OPEN_THREAD, settled_by(thread, OPEN, || Ok(()), || open(next()?, OFlags::RDONLY).map(drop))?);
     if quick {
         return Ok(counts);
     }
