@@ -314,7 +314,7 @@ mod tests {
     /// What no option takes, unless it takes any text.
     const ODD: &str = "\u{1}odd";
     /// Paths and names, which are looked at where they are used.
-    const ANY: [&str; 14] = [
+    const ANY: [&str; 15] = [
         "daemonset",
         "kubeconfig",
         "kubelet-ca-file",
@@ -323,6 +323,7 @@ mod tests {
         "namespace",
         "node-name",
         "pins",
+        "policy",
         "sink",
         "state",
         "paths",

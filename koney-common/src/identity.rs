@@ -1,6 +1,6 @@
 //! A trap is an inode: the keys and values of the identity check.
 
-use crate::name::{NAME_SLOTS, THREAD_SLOTS};
+use crate::name::{NAME_SLOTS, NAMES_AGAIN_SLOTS, THREAD_SLOTS};
 
 /// The kernel's own name of a file; unique among the files of a node except on btrfs, whose subvolumes count their inodes alike and
 /// share one `s_dev`.
@@ -93,7 +93,7 @@ pub struct Gate {
     pub relieving: u32,
     /// Keeps what follows on cache lines that arming does not write.
     pub padding: [u32; 5],
-    /// Not zero: the name of some decoy falls into this slot ([`crate::name::NameKey::slot`]). This and the next begin where an
+    /// Not zero: the name of some decoy falls into this slot ([`crate::name::name_slot`]). This and the next begin where an
     /// instruction's own offset reaches: every open looks into both.
     pub names: [u8; NAME_SLOTS],
     /// Not zero: the inode number of some armed key falls into this slot. The first question of an open, for the number is the cheaper
@@ -101,6 +101,8 @@ pub struct Gate {
     pub inodes: [u8; INODE_SLOTS],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.
     pub threads: [u64; THREAD_SLOTS],
+    /// Not zero: the name of some decoy falls into this slot ([`crate::name::name_slot_again`]).
+    pub names_again: [u8; NAMES_AGAIN_SLOTS],
     /// Not zero: some armed key falls into this slot. Bytes, because setting a bit would take an
     /// atomic OR, which BPF has only since 5.12.
     pub slots: [u8; GATE_SLOTS],
@@ -147,7 +149,7 @@ const _: () = {
     assert!(size_of::<TrapKey>() == 16);
     assert!(size_of::<TrapEntry>() == 8);
     assert!(size_of::<ArmRequest>() == 64);
-    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + 8 * THREAD_SLOTS + INODE_SLOTS + GATE_SLOTS);
+    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + 8 * THREAD_SLOTS + NAMES_AGAIN_SLOTS + INODE_SLOTS + GATE_SLOTS);
     assert!(INODE_SLOTS.is_power_of_two() && GATE_SLOTS.is_power_of_two());
 };
 

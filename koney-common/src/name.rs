@@ -6,6 +6,9 @@ use crate::TrapKey;
 pub const NAME_PREFIX: usize = 28;
 /// Slots of the first question about a name.
 pub const NAME_SLOTS: usize = 1 << 14;
+/// Slots of the second question about a name, for the few whose first slot is taken: of a thousand names the first table has a slot in sixteen
+/// taken, and the two together let one open in two thousand through.
+pub const NAMES_AGAIN_SLOTS: usize = 1 << 17;
 /// Names that are shorter stand in the directory entry itself, on every kernel (`DNAME_INLINE_LEN`, `include/linux/dcache.h`, the NUL
 /// included); of longer ones the first question asks for the length alone.
 pub const INLINE_NAME: u32 = 32;
@@ -114,27 +117,27 @@ impl NameKey {
         Some(key)
     }
 
-    /// The gate's slot, below [`NAME_SLOTS`].
+    /// What the gate's slots are made of: [`name_slot`] and [`name_slot_again`].
     #[must_use]
-    pub fn slot(&self) -> usize {
+    pub fn hash(&self) -> u64 {
         let mut first = [0; 8];
         first.copy_from_slice(&self.prefix[..8]);
-        name_slot(self.length, u64::from_le_bytes(first))
+        name_hash(self.length, u64::from_le_bytes(first))
     }
 }
 
-/// The slot of a name of `length` bytes that begins with the bytes of `first` (little-endian); bytes beyond the name do not count, and none
-/// does of a name of [`INLINE_NAME`] bytes or more.
+/// What the gate's slots for a name of `length` bytes are made of, where the name begins with the bytes of `first` (little-endian); bytes
+/// beyond the name do not count, and none does of a name of [`INLINE_NAME`] bytes or more.
 #[inline(always)]
 #[must_use]
 #[expect(clippy::inline_always, reason = "a call would cost more than the hash on every open of the node")]
-pub const fn name_slot(length: u32, first: u64) -> usize {
+pub const fn name_hash(length: u32, first: u64) -> u64 {
     let word = match length {
         0..SHORT_NAME => short_name(length, first),
         SHORT_NAME..INLINE_NAME => first,
         _ => 0,
     };
-    word_slot(length, word)
+    word_hash(length, word)
 }
 
 /// Of a name of fewer bytes than [`SHORT_NAME`], those that count. Shifted instead of masked, which takes a register less.
@@ -145,14 +148,30 @@ pub const fn short_name(length: u32, first: u64) -> u64 {
     first.wrapping_shl(64 - 8 * length)
 }
 
-/// The slot of a name of which the bytes of `word` count.
+/// The same for a name of which the bytes of `word` count.
+#[inline(always)]
+#[must_use]
+#[expect(clippy::inline_always, reason = "as above")]
+pub const fn word_hash(length: u32, word: u64) -> u64 {
+    (word ^ ((length as u64) << 53)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// The slot of the first question, below [`NAME_SLOTS`].
 #[inline(always)]
 #[must_use]
 #[expect(clippy::inline_always, reason = "as above")]
 #[expect(clippy::cast_possible_truncation, reason = "few bits are left")]
-pub const fn word_slot(length: u32, word: u64) -> usize {
-    let mixed = (word ^ ((length as u64) << 53)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> (64 - NAME_SLOTS.trailing_zeros())) as usize
+pub const fn name_slot(hash: u64) -> usize {
+    (hash >> (64 - NAME_SLOTS.trailing_zeros())) as usize
+}
+
+/// The slot of the second question, below [`NAMES_AGAIN_SLOTS`], from other bits.
+#[inline(always)]
+#[must_use]
+#[expect(clippy::inline_always, reason = "as above")]
+#[expect(clippy::cast_possible_truncation, reason = "few bits are left")]
+pub const fn name_slot_again(hash: u64) -> usize {
+    (hash >> (64 - NAME_SLOTS.trailing_zeros() - NAMES_AGAIN_SLOTS.trailing_zeros())) as usize & (NAMES_AGAIN_SLOTS - 1)
 }
 
 /// The slot of a thread, below [`THREAD_SLOTS`].
@@ -170,6 +189,7 @@ const _: () = {
     assert!(size_of::<Window>() == 32);
     assert!(size_of::<CrowdKey>() == 16);
     assert!(size_of::<Decided>() == 16);
+    assert!(NAMES_AGAIN_SLOTS.is_power_of_two());
     assert!(NAME_SLOTS.is_power_of_two() && THREAD_SLOTS.is_power_of_two());
 };
 
@@ -179,17 +199,17 @@ mod tests {
 
     #[test]
     fn bytes_beyond_a_short_name_do_not_count() {
-        let slot = NameKey::new(b"key").expect("a name").slot();
-        assert_eq!(slot, name_slot(3, u64::from_le_bytes(*b"key\0junk")));
-        assert_ne!(slot, name_slot(4, u64::from_le_bytes(*b"key\0junk")));
+        let hash = NameKey::new(b"key").expect("a name").hash();
+        assert_eq!(hash, name_hash(3, u64::from_le_bytes(*b"key\0junk")));
+        assert_ne!(name_slot(hash), name_slot(name_hash(4, u64::from_le_bytes(*b"key\0junk"))));
     }
 
     #[test]
     fn of_a_long_name_only_the_length_counts() {
-        let slot = |letter: u8, length: usize| NameKey::new(&[letter; 64][..length]).expect("a name").slot();
-        assert_eq!(slot(b'a', 32), slot(b'b', 32));
-        assert_ne!(slot(b'a', 32), slot(b'a', 33));
-        assert_ne!(slot(b'a', 31), slot(b'b', 31));
+        let hash = |letter: u8, length: usize| NameKey::new(&[letter; 64][..length]).expect("a name").hash();
+        assert_eq!(hash(b'a', 32), hash(b'b', 32));
+        assert_ne!(name_slot(hash(b'a', 32)), name_slot(hash(b'a', 33)));
+        assert_ne!(name_slot(hash(b'a', 31)), name_slot(hash(b'b', 31)));
     }
 
     #[test]
@@ -198,6 +218,6 @@ mod tests {
         assert_eq!(NameKey::new(&[b'x'; 256]), None);
         let long = NameKey::new(&[b'x'; 255]).expect("a name");
         assert_eq!((long.length, long.prefix.iter().rposition(|byte| *byte == b'x')), (255, Some(NAME_PREFIX - 2)));
-        assert!(long.slot() < NAME_SLOTS);
+        assert!(name_slot(long.hash()) < NAME_SLOTS && name_slot_again(long.hash()) < NAMES_AGAIN_SLOTS);
     }
 }

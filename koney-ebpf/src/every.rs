@@ -2,7 +2,7 @@
 
 use koney_common::{
     Gate, TrapKey,
-    name::{INLINE_NAME, SHORT_NAME, short_name, word_slot},
+    name::{INLINE_NAME, SHORT_NAME, short_name, word_hash},
 };
 
 use crate::{
@@ -76,7 +76,7 @@ fn is_named(gate: *mut Gate, dentry: Typed) -> bool {
             word = opaque(short_name(length, word));
         }
     }
-    gate::name(gate, word_slot(length, word))
+    gate::name(gate, word_hash(length, word))
 }
 
 /// Looks more closely; 1 where there is a record. A function of its own, so that the check of every open needs neither a stack nor a register
@@ -104,5 +104,5 @@ fn is_mounted_by_name(file: KernelPtr) -> bool {
 #[inline(always)]
 fn may_be_named(dentry: KernelPtr) -> bool {
     let mut room = Room::uninit();
-    file::slot_of_name(&file::entry(Probed(dentry), &mut room)).is_some_and(|slot| gate::name(gate::value(), slot))
+    file::hash_of_name(&file::entry(Probed(dentry), &mut room)).is_some_and(|hash| gate::name(gate::value(), hash))
 }

@@ -5,7 +5,7 @@ use core::arch::asm;
 use koney_common::{
     Gate, TrapKey,
     identity::{self, GATE_SLOTS, INODE_SLOTS},
-    name::{NAME_SLOTS, THREAD_SLOTS, thread_slot},
+    name::{NAME_SLOTS, NAMES_AGAIN_SLOTS, THREAD_SLOTS, name_slot, name_slot_again, thread_slot},
     relocation::GATE,
 };
 
@@ -34,13 +34,21 @@ pub(crate) fn key(gate: *mut Gate, key: TrapKey) -> bool {
     unsafe { *byte != 0 }
 }
 
-/// Some decoy's name falls into the slot.
+/// Some decoy's name falls into the slots.
 #[inline(always)]
-pub(crate) fn name(gate: *mut Gate, slot: usize) -> bool {
+pub(crate) fn name(gate: *mut Gate, hash: u64) -> bool {
     // SAFETY: `gate` is the map's only value.
     let names = unsafe { &raw mut (*gate).names }.cast::<u8>();
     // SAFETY: masked to below the number of slots.
-    let byte = unsafe { names.add(slot & (NAME_SLOTS - 1)) };
+    let byte = unsafe { names.add(name_slot(hash) & (NAME_SLOTS - 1)) };
+    // SAFETY: in bounds, as above.
+    if unsafe { *byte == 0 } {
+        return false;
+    }
+    // SAFETY: `gate` is the map's only value.
+    let again = unsafe { &raw mut (*gate).names_again }.cast::<u8>();
+    // SAFETY: masked to below the number of slots.
+    let byte = unsafe { again.add(name_slot_again(hash) & (NAMES_AGAIN_SLOTS - 1)) };
     // SAFETY: in bounds, as above.
     unsafe { *byte != 0 }
 }

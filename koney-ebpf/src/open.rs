@@ -76,7 +76,7 @@ fn is_named<O: Object>(gate: *mut Gate, Opened { dentry, mount, .. }: Opened<O>)
 #[inline(always)]
 fn has_name_in_gate<O: Object>(gate: *mut Gate, dentry: O) -> bool {
     let mut room = Room::uninit();
-    file::slot_of_name(&file::entry(dentry, &mut room)).is_some_and(|slot| gate::name(gate, slot))
+    file::hash_of_name(&file::entry(dentry, &mut room)).is_some_and(|hash| gate::name(gate, hash))
 }
 
 /// Looks more closely; 1 where there is a record. Global for the same reason as [`report::koney_tell`].

@@ -38,7 +38,7 @@ pub(crate) fn is_of_interest<O: Object>(dentry: O) -> bool {
     let mut room = Room::uninit();
     let entry = file::entry(dentry, &mut room);
     entry.follow(offset!(dentry_inode)).is_some_and(|inode| file::is_in_gate(gate, inode))
-        || file::slot_of_name(&entry).is_some_and(|slot| gate::name(gate, slot))
+        || file::hash_of_name(&entry).is_some_and(|hash| gate::name(gate, hash))
 }
 
 /// What a change of attributes comes to; 0 for one that is not told.

@@ -7,7 +7,10 @@ use std::{
     sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
-use koney_common::{TrapKey, identity, name::NAME_SLOTS};
+use koney_common::{
+    NameKey, TrapKey, identity,
+    name::{NAME_SLOTS, NAMES_AGAIN_SLOTS, name_slot, name_slot_again},
+};
 use rustix::mm::{MapFlags, ProtFlags};
 
 /// A process of an agent's, as the kernel's records tell it.
@@ -17,6 +20,23 @@ pub(super) struct AgentId {
     pub(super) init_pid: u32,
     /// Its start, nanoseconds since boot.
     pub(super) start_ns: u64,
+}
+
+/// A slot of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NameSlot {
+    /// Of the first question.
+    First(usize),
+    /// Of the second.
+    Again(usize),
+}
+
+impl NameSlot {
+    /// Those of a name.
+    pub(super) fn of(name: &NameKey) -> [Self; 2] {
+        let hash = name.hash();
+        [Self::First(name_slot(hash)), Self::Again(name_slot_again(hash))]
+    }
 }
 
 /// The map's only value, shared with the programs.
@@ -110,11 +130,17 @@ impl Gate {
     }
 
     /// Lets names of this slot through to the table of names, or no longer.
-    pub(super) fn set_name(&self, slot: usize, open: bool) {
-        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-        let names = unsafe { &raw mut (*self.value.as_ptr()).names }.cast::<u8>();
+    pub(super) fn set_name(&self, slot: NameSlot, open: bool) {
+        let (slots, slot) = match slot {
+            // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+            NameSlot::First(slot) => (unsafe { &raw mut (*self.value.as_ptr()).names }.cast::<u8>(), slot & (NAME_SLOTS - 1)),
+            // SAFETY: as above.
+            NameSlot::Again(slot) => {
+                (unsafe { &raw mut (*self.value.as_ptr()).names_again }.cast::<u8>(), slot & (NAMES_AGAIN_SLOTS - 1))
+            }
+        };
         // SAFETY: masked to below the number of slots.
-        let byte = unsafe { names.add(slot & (NAME_SLOTS - 1)) };
+        let byte = unsafe { slots.add(slot) };
         // SAFETY: initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU8::from_ptr(byte) }.store(u8::from(open), Ordering::SeqCst);
     }

@@ -6,14 +6,17 @@ use aya::maps::{HashMap, MapData, MapError};
 use koney_common::NameKey;
 use tracing::warn;
 
-use super::{gate::Gate, pod::Name};
+use super::{
+    gate::{Gate, NameSlot},
+    pod::Name,
+};
 
 /// The table of names, and the gate's bytes for them.
 pub(super) struct Names {
     table: HashMap<MapData, Name, u32>,
     known: BTreeSet<NameKey>,
     /// Names per gate slot: a slot is closed with its last name.
-    slots: BTreeMap<usize, usize>,
+    slots: BTreeMap<NameSlot, usize>,
 }
 
 impl Names {
@@ -26,16 +29,20 @@ impl Names {
         for name in wanted.difference(&self.known.clone()) {
             self.table.insert(Name(*name), 1, 0)?;
             self.known.insert(*name);
-            *self.slots.entry(name.slot()).or_default() += 1;
-            gate.set_name(name.slot(), true);
+            for slot in NameSlot::of(name) {
+                *self.slots.entry(slot).or_default() += 1;
+                gate.set_name(slot, true);
+            }
         }
         for name in self.known.clone().difference(wanted) {
             self.known.remove(name);
-            let left = self.slots.entry(name.slot()).or_default();
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                self.slots.remove(&name.slot());
-                gate.set_name(name.slot(), false);
+            for slot in NameSlot::of(name) {
+                let left = self.slots.entry(slot).or_default();
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.slots.remove(&slot);
+                    gate.set_name(slot, false);
+                }
             }
             if let Err(error) = self.table.remove(&Name(*name)) {
                 warn!(%error, "a decoy's name cannot be taken out of the kernel; its opens cost a little more");

@@ -99,10 +99,11 @@ pub(super) fn resolve(btf: &Btf) -> (Offsets, Vec<MemberError>) {
     // The name inside a dentry is called differently since 6.15 (`include/linux/dcache.h`).
     let names: [&[&str]; 2] = [&["d_shortname", "string"], &["d_iname"]];
     let inline = names.into_iter().find(|path| btf.length_of("dentry", path).is_ok()).unwrap_or(&["d_iname"]);
-    offsets.dentry_inline_name = keep(btf.member("dentry", inline, Array), &mut problems);
-    if u32::from(keep(btf.length_of("dentry", inline), &mut problems)) < INLINE_NAME {
-        offsets.dentry_inline_name = ABSENT;
-    }
+    let name = btf.member("dentry", inline, Array).and_then(|offset| match btf.length_of("dentry", inline)? {
+        length if u32::from(length) < INLINE_NAME => Err(MemberError::Shape("dentry.d_iname".to_owned(), Array)),
+        _ => Ok(offset),
+    });
+    offsets.dentry_inline_name = keep(name, &mut problems);
     (offsets, problems)
 }
 

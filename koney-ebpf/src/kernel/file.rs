@@ -2,7 +2,7 @@
 
 use koney_common::{
     Gate, TrapKey,
-    name::{INLINE_NAME, name_slot},
+    name::{INLINE_NAME, name_hash},
     offsets::{DENTRY_WORDS, FILE_WORDS, INODE_WORDS},
 };
 
@@ -52,12 +52,12 @@ pub(crate) fn entry<O: Object>(dentry: O, room: &mut Room<DENTRY_WORDS>) -> O::P
     dentry.part(config!(dentry), room)
 }
 
-/// The gate's slot for the entry's name.
+/// What the gate's slots for the entry's name are made of.
 #[inline(always)]
-pub(crate) fn slot_of_name<P: Part>(entry: &P) -> Option<usize> {
+pub(crate) fn hash_of_name<P: Part>(entry: &P) -> Option<u64> {
     let length: u32 = entry.value(offset!(dentry_name_length))?;
     let first: u64 = if length < INLINE_NAME { entry.value(offset!(dentry_inline_name))? } else { 0 };
-    Some(name_slot(length, first))
+    Some(name_hash(length, first))
 }
 
 /// The inode lies on an overlay.
