@@ -704,7 +704,7 @@ _koney__agent() {
             return 0
             ;;
         koney__agent__subcmd__log)
-            opts="-h -V --state --log --log-format --help --version"
+            opts="-h -V --state --log --log-format --help --version error warn info debug trace"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -351,22 +351,22 @@ mod tests {
         leaves(&command, &[], &mut found);
         for (words, leaf) in found {
             for argument in leaf.get_arguments().filter(|argument| argument.get_action().takes_values()) {
-                let Some(long) = argument.get_long() else {
-                    assert!(ANY.contains(&argument.get_id().as_str()), "{} of {words:?} takes any text?", argument.get_id());
-                    continue;
+                let (long, option) = match argument.get_long() {
+                    Some(long) => (long, format!("--{long}={ODD}")),
+                    None => (argument.get_id().as_str(), ODD.to_owned()),
                 };
-                let option = format!("--{long}={ODD}");
                 let words: Vec<_> = words.iter().map(String::as_str).chain([option.as_str()]).collect();
                 let refused = parse(&words).err().filter(|error| {
                     error.kind() == clap::error::ErrorKind::ValueValidation
                         || error.kind() == clap::error::ErrorKind::InvalidValue
                 });
                 let Some(refused) = refused.map(|error| error.to_string()) else {
-                    assert!(ANY.contains(&long), "--{long} of {words:?} takes any text?");
+                    assert!(ANY.contains(&long), "{long} of {words:?} takes any text?");
                     continue;
                 };
                 refusing += 1;
-                assert!(refused.contains(&format!("'--{long} <")), "{refused}");
+                let name = argument.get_long().map_or_else(|| "'[".to_owned(), |long| format!("'--{long} <"));
+                assert!(refused.contains(&name), "{refused}");
                 assert!(refused.contains(&format!("invalid value '{ODD}'")), "{refused}");
                 assert!(["expected ", "possible values", "is neither"].iter().any(|takes| refused.contains(takes)), "{refused}");
             }

@@ -40,7 +40,8 @@ pub(crate) struct Page {
 /// `log`.
 #[derive(Debug, Args)]
 pub(crate) struct Log {
-    /// error, warn, info, debug or trace.
+    /// The least important messages to log.
+    #[arg(value_parser = ["error", "warn", "info", "debug", "trace"])]
     level: Option<String>,
     #[command(flatten)]
     state: State,
