@@ -132,11 +132,15 @@ impl Gate {
     /// Lets names of this slot through to the table of names, or no longer.
     pub(super) fn set_name(&self, slot: NameSlot, open: bool) {
         let (slots, slot) = match slot {
-            // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-            NameSlot::First(slot) => (unsafe { &raw mut (*self.value.as_ptr()).names }.cast::<u8>(), slot & (NAME_SLOTS - 1)),
-            // SAFETY: as above.
+            NameSlot::First(slot) => {
+                // SAFETY: the mapping lives as long as `self`; in bounds of the value.
+                let names = unsafe { &raw mut (*self.value.as_ptr()).names };
+                (names.cast::<u8>(), slot & (NAME_SLOTS - 1))
+            }
             NameSlot::Again(slot) => {
-                (unsafe { &raw mut (*self.value.as_ptr()).names_again }.cast::<u8>(), slot & (NAMES_AGAIN_SLOTS - 1))
+                // SAFETY: as above.
+                let names = unsafe { &raw mut (*self.value.as_ptr()).names_again };
+                (names.cast::<u8>(), slot & (NAMES_AGAIN_SLOTS - 1))
             }
         };
         // SAFETY: masked to below the number of slots.
