@@ -8,6 +8,7 @@ mod chart;
 mod compare;
 mod instructions;
 mod kernel;
+mod obstacles;
 mod page;
 mod peers;
 mod plots;

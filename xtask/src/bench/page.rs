@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::{
     chart::told,
+    obstacles,
     plots::{self, KERNEL, WAYS},
-    report, targets,
+    report,
+    targets::{self, Reached},
 };
 use crate::workspace;
 
@@ -83,9 +85,18 @@ fn details(report: &Value) -> String {
     let mut text =
         "## Targets\n\nIn instructions where no unit is said.\n\n| | must | aim | measured | reached |\n|---|---|---|---|---|\n"
             .to_owned();
+    let mut known = String::new();
     for target in targets::all(report) {
         let targets::Target { what, must, aim, measured, reached } = target;
         writeln!(text, "| {what} | {must} | {aim} | {measured} | {} |", reached.told()).ok();
+        if matches!(reached, Reached::Must | Reached::Missed)
+            && let Some(obstacle) = obstacles::of(what)
+        {
+            writeln!(known, "- **{what}**: {obstacle}").ok();
+        }
+    }
+    if !known.is_empty() {
+        write!(text, "\nWhat stands between a figure and its aim:\n\n{known}").ok();
     }
     text.push_str(
         "\nAlerts lost over a kill, a restart, an outage, a flood or a full disk: 0, which tests hold (`cargo xtask test`).\n",
