@@ -12,12 +12,15 @@ use super::{Shared, containers::Containers, receivers};
 use crate::{
     admin::Step,
     cluster::{Policy, Snapshot, pods::Pods},
-    kernel::{ArmPool, Job, Outcome},
+    kernel::{ArmPool, Job, Outcome, memory},
     trap::{Place, Wanted},
 };
 
 /// Between two looks at every decoy: one that is planted or replaced is armed within this time.
 const RESCAN: Duration = Duration::from_secs(5);
+
+/// So many looks after one another, what was freed is given back: a flood may have passed.
+const ROUNDS_TO_TRIM: u64 = 12;
 
 /// A look at every decoy, under way.
 type Round = Pin<Box<dyn Future<Output = (u64, Vec<(Job, Outcome)>)> + Send>>;
@@ -172,8 +175,12 @@ impl Control {
         if std::mem::take(&mut self.again) {
             self.look();
         }
-        if self.told.replace(now) != Some(now) {
+        let changed = self.told.replace(now) != Some(now);
+        if changed {
             info!(armed = now.0, traps = now.1, "traps");
+        }
+        if changed || number.is_multiple_of(ROUNDS_TO_TRIM) {
+            memory::trim();
         }
     }
 
