@@ -207,10 +207,10 @@ async fn it_refreshes_itself_fits_small_screens_and_says_when_it_is_old() -> Res
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "makes pictures in the folder KONEY_PICTURES"]
-async fn pictures() -> Result<()> {
-    let folder = PathBuf::from(std::env::var_os("KONEY_PICTURES").context("KONEY_PICTURES names a folder")?);
-    let Some((play, program)) = Play::new("pictures").await? else { return Ok(()) };
+async fn pictures_are_as_wide_as_their_screens_and_stay_where_they_are_asked_for() -> Result<()> {
+    let test = "pictures_are_as_wide_as_their_screens_and_stay_where_they_are_asked_for";
+    let Some((play, program)) = Play::new(test).await? else { return Ok(()) };
+    let folder = std::env::var_os("KONEY_PICTURES").map(PathBuf::from);
     let mut browser = Browser::start(&program)?;
     for (name, url) in [("page", play.url.as_str()), ("page-without-key", play.without_key())] {
         for (width, dark) in [(1280, false), (1280, true), (400, false), (400, true)] {
@@ -220,7 +220,12 @@ async fn pictures() -> Result<()> {
             let height = browser.evaluate(last)?.as_u64().context("a number")?;
             let picture = STANDARD.decode(browser.picture(width, height)?)?;
             let scheme = if dark { "dark" } else { "light" };
-            save(&folder.join(format!("{name}-{width}-{scheme}.png")), &picture)?;
+            // The first chunk of a PNG begins with the picture's width.
+            let is_wide = picture.get(16..20).context("a picture")? == width.to_be_bytes().as_slice();
+            ensure!(picture.starts_with(b"\x89PNG") && is_wide, "{name} of {width} pixels, {scheme}");
+            if let Some(folder) = &folder {
+                save(&folder.join(format!("{name}-{width}-{scheme}.png")), &picture)?;
+            }
         }
     }
     drop(browser);
