@@ -30,51 +30,52 @@ const FMODE_EXEC: u32 = 0x20;
 
 /// Called for every open on the node by a kprobe that can only probe: true where somebody has to look more closely.
 #[inline(always)]
-pub(crate) fn is_of_interest<O: Object>(file: O) -> bool {
+pub(crate) fn is_of_interest(file: Probed) -> bool {
     let gate = gate::value();
     let Some(opened) = Opened::of(file) else { return false };
-    file::is_in_gate(gate, opened.inode) || is_named(gate, opened) || gate::arming(gate) || is_awaited(gate, file)
+    file::is_in_gate(gate, opened.inode) || opened.is_named(gate) || gate::arming(gate) || is_awaited(gate, file)
 }
 
 /// What the check reads of a `struct file`.
 #[derive(Clone, Copy)]
-struct Opened<O> {
-    inode: O,
-    dentry: O,
-    mount: O,
+pub(crate) struct Opened {
+    inode: Probed,
+    dentry: Probed,
+    mount: Probed,
 }
 
-impl<O: Object> Opened<O> {
+impl Opened {
     #[inline(always)]
-    fn of(file: O) -> Option<Self> {
+    pub(crate) fn of(file: Probed) -> Option<Self> {
         // Its room is free again when the next object is read: the stacks of a program and of all that it calls are 512 bytes together.
         let mut room = Room::uninit();
         let file = file::opened(file, &mut room);
         let mount = file.pointer(offset!(file_mount))?;
         Some(Self { inode: file.pointer(offset!(file_inode))?, dentry: file.pointer(offset!(file_dentry))?, mount })
     }
+
+    /// Some decoy's name falls into the slots of the file's name, or into those of the place where it is mounted.
+    #[inline(always)]
+    pub(crate) fn is_named(self, gate: *mut Gate) -> bool {
+        let Self { dentry, mount, .. } = self;
+        if has_name_in_gate(gate, dentry) {
+            return true;
+        }
+        let Some(root) = mount.pointer(offset!(vfsmount_root)) else { return false };
+        root.address() == dentry.address()
+            && candidate::mountpoint(mount.address(), dentry.address()).is_some_and(|place| has_name_in_gate(gate, Probed(place)))
+    }
 }
 
 /// What an overlay may open for a thread that has touched a trap: behind it, or to copy it up.
 #[inline(always)]
-fn is_awaited<O: Object>(gate: *mut Gate, file: O) -> bool {
+fn is_awaited(gate: *mut Gate, file: Probed) -> bool {
     let bits = FMODE_NOACCOUNT | FMODE_WRITE;
     overlay::pending(gate) && file.value::<u32>(offset!(file_mode)).is_some_and(|mode| mode & bits != 0)
 }
 
-/// Some decoy's name falls into the slot of the file's name, or into that of the place where it is mounted.
 #[inline(always)]
-fn is_named<O: Object>(gate: *mut Gate, Opened { dentry, mount, .. }: Opened<O>) -> bool {
-    if has_name_in_gate(gate, dentry) {
-        return true;
-    }
-    let Some(root) = mount.pointer(offset!(vfsmount_root)) else { return false };
-    root.address() == dentry.address()
-        && candidate::mountpoint(mount.address(), dentry.address()).is_some_and(|place| has_name_in_gate(gate, Probed(place)))
-}
-
-#[inline(always)]
-fn has_name_in_gate<O: Object>(gate: *mut Gate, dentry: O) -> bool {
+fn has_name_in_gate(gate: *mut Gate, dentry: Probed) -> bool {
     let mut room = Room::uninit();
     file::hash_of_name(&file::entry(dentry, &mut room)).is_some_and(|hash| gate::name(gate, hash))
 }
