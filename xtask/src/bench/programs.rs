@@ -28,6 +28,8 @@ struct Run {
     words: &'static [&'static str],
     /// Words of a quick run.
     quick: &'static [&'static str],
+    /// Words of either, by which a point of a curve differs from the others.
+    point: &'static [&'static str],
     place: Place,
 }
 
@@ -55,62 +57,40 @@ const RUNS: [Run; 18] = [
     here(BenchPart::HangingSink, "koney-bench-hanging-sink", &["--folder", FOLDER], &["--rounds", "1", "--samples", "10"]),
     guest(BenchPart::Latency, "koney-bench-latency", &[], &["--samples", "10", "--warm-up", "2"]),
     guest(BenchPart::Memory, "koney-bench-memory", &[], &["--traps", "20", "--containers", "3", "--idle", "2", "--flood", "2"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "10"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "100"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "1000"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--traps", "10000"]),
-    grown_memory(&["--containers", "30", "--idle", "1", "--flood", "0"]),
-    grown_memory(&["--containers", "100", "--idle", "1", "--flood", "0"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--policies", "1"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--policies", "1000"]),
-    grown_memory(&["--containers", "0", "--idle", "1", "--flood", "0", "--sinks", "8"]),
-    grown_pipeline(&[
-        "--folder",
-        FOLDER,
-        "--records",
-        "2000",
-        "--samples",
-        "100",
-        "--burst",
-        "2000",
-        "--rates",
-        "10",
-        "--sinks",
-        "2",
-    ]),
-    grown_pipeline(&[
-        "--folder",
-        FOLDER,
-        "--records",
-        "2000",
-        "--samples",
-        "100",
-        "--burst",
-        "2000",
-        "--rates",
-        "10",
-        "--sinks",
-        "8",
-    ]),
-    grown_pipeline(&["--stages-only", "--policies", "10"]),
+    grown_memory(&["--containers", "0", "--traps", "10"]),
+    grown_memory(&["--containers", "0", "--traps", "100"]),
+    grown_memory(&["--containers", "0", "--traps", "1000"]),
+    grown_memory(&["--containers", "0", "--traps", "10000"]),
+    grown_memory(&["--containers", "30"]),
+    grown_memory(&["--containers", "100"]),
+    grown_memory(&["--containers", "0", "--policies", "1"]),
+    grown_memory(&["--containers", "0", "--policies", "1000"]),
+    grown_memory(&["--containers", "0", "--sinks", "8"]),
+    grown_pipeline(SOCKETS, &["--sinks", "2"]),
+    grown_pipeline(SOCKETS, &["--sinks", "8"]),
+    grown_pipeline(&[], &["--stages-only", "--policies", "10"]),
 ];
 
 const fn here(part: BenchPart, program: &'static str, words: &'static [&'static str], quick: &'static [&'static str]) -> Run {
-    Run { part, program, words, quick, place: Place::Here }
+    Run { part, program, words, quick, point: &[], place: Place::Here }
 }
 
 const fn guest(part: BenchPart, program: &'static str, words: &'static [&'static str], quick: &'static [&'static str]) -> Run {
-    Run { part, program, words, quick, place: Place::Guest }
+    Run { part, program, words, quick, point: &[], place: Place::Guest }
 }
 
 /// A point of a curve.
-const fn grown_memory(words: &'static [&'static str]) -> Run {
-    guest(BenchPart::Growth, "koney-bench-memory", words, words)
+const fn grown_memory(point: &'static [&'static str]) -> Run {
+    const WORDS: &[&str] = &["--idle", "1", "--flood", "0"];
+    Run { point, ..guest(BenchPart::Growth, "koney-bench-memory", WORDS, WORDS) }
 }
 
-const fn grown_pipeline(words: &'static [&'static str]) -> Run {
-    here(BenchPart::Growth, "koney-bench-pipeline", words, words)
+const fn grown_pipeline(words: &'static [&'static str], point: &'static [&'static str]) -> Run {
+    Run { point, ..here(BenchPart::Growth, "koney-bench-pipeline", words, words) }
 }
+
+/// As far as the socket of a receiver.
+const SOCKETS: &[&str] = &["--folder", FOLDER, "--records", "2000", "--samples", "100", "--burst", "2000", "--rates", "10"];
 
 const KERNEL: &str = "6.12";
 const TIMEOUT: Duration = Duration::from_hours(1);
@@ -121,7 +101,7 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
     let mut failures = Vec::new();
     let mut results = Vec::new();
     for run in RUNS.iter().filter(|run| run.part == part) {
-        let Run { program, words, quick, place, .. } = run;
+        let Run { program, words, quick, point, place, .. } = run;
         if !exists(program) {
             let missing = format!("{}: there is no program {program} in koney-tests: nothing was measured", part.name());
             if !failures.contains(&missing) {
@@ -130,11 +110,11 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
             }
             continue;
         }
+        let words = [if args.quick { *quick } else { *words }, *point].concat();
         ui::step(&format!("bench: {program} {}", words.join(" ")));
-        let words = if args.quick { quick } else { words };
         let ended = match place {
-            Place::Here => on_this_machine(arch, program, words),
-            Place::Guest => in_a_guest(args, arch, program, words),
+            Place::Here => on_this_machine(arch, program, &words),
+            Place::Guest => in_a_guest(args, arch, program, &words),
         };
         match ended {
             Ok(said) if said.is_empty() => failures.push(format!("{program} ended without a result")),
