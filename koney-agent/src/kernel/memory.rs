@@ -5,7 +5,7 @@
 const LARGE: i32 = 64 << 10;
 
 /// Has freed memory go back to the kernel. By itself glibc raises the bound to whatever was freed last, and keeps everything below it
-/// (`malloc/malloc.c`, `M_MMAP_THRESHOLD`), in a heap for each thread (`malloc/arena.c`): with 1,000 traps, six MiB of twenty-five. The threads
+/// (`malloc/malloc.c`, `M_MMAP_THRESHOLD`), in a heap for each thread (`malloc/arena.c`): with 1,000 traps, six MiB of thirty-one. The threads
 /// that resolve paths wait for disks, not for each other. Called before other threads start.
 pub fn be_frugal() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
