@@ -64,12 +64,16 @@ pub const UNDECIDED_TRAP: u32 = u32::MAX - 1;
 pub const CANARY_TRAP: u32 = 0;
 
 /// Version of the maps and of what is in them: another one cannot be read.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
-/// One byte per slot answers "no" for nearly every open without a helper call: with 200,000 keys one slot in five is taken.
-pub const GATE_SLOTS: usize = 1 << 20;
-/// Slots of inode numbers. Other file systems count theirs alike: what gets through is asked for its device as well.
-pub const INODE_SLOTS: usize = 1 << 18;
+/// Slots of keys, of which each has one in each of three tables. A byte per slot answers "no" for nearly every open without a helper call:
+/// with 200,000 keys one file in eleven finds its first slot taken, one in 60 the second too, and one in 190 all three. Together they stay
+/// below the four MiB that a value may have (`kernel/bpf/arraymap.c`, `array_map_alloc_check`, in 5.10).
+pub const SLOTS: usize = 1 << 21;
+/// Slots of the second table.
+pub const SLOTS_AGAIN: usize = 1 << 20;
+/// Slots of the third.
+pub const SLOTS_AT_LAST: usize = 1 << 19;
 
 /// The one-entry array consulted first on every open.
 #[derive(Clone, Copy, Debug)]
@@ -96,16 +100,17 @@ pub struct Gate {
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::name_slot`]). This and the next begin where an
     /// instruction's own offset reaches: every open looks into both.
     pub names: [u8; NAME_SLOTS],
-    /// Not zero: the inode number of some armed key falls into this slot. The first question of an open, for the number is the cheaper
-    /// half of a key: `s_dev` lies in another object.
-    pub inodes: [u8; INODE_SLOTS],
+    /// Not zero: some armed key falls into this slot ([`TrapKey::slot`]). Bytes, because setting a bit would take an atomic OR, which BPF
+    /// has only since 5.12.
+    pub slots: [u8; SLOTS],
+    /// The same of its second slot ([`TrapKey::slot_again`]).
+    pub slots_again: [u8; SLOTS_AGAIN],
+    /// The same of its third ([`TrapKey::slot_at_last`]).
+    pub slots_at_last: [u8; SLOTS_AT_LAST],
     /// How many threads of this slot have touched a trap on an overlay, whose own open behind it follows.
     pub threads: [u64; THREAD_SLOTS],
     /// Not zero: the name of some decoy falls into this slot ([`crate::name::name_slot_again`]).
     pub names_again: [u8; NAMES_AGAIN_SLOTS],
-    /// Not zero: some armed key falls into this slot. Bytes, because setting a bit would take an
-    /// atomic OR, which BPF has only since 5.12.
-    pub slots: [u8; GATE_SLOTS],
 }
 
 impl TrapKey {
@@ -115,42 +120,57 @@ impl TrapKey {
         Self { inode, device, padding: 0 }
     }
 
-    /// The gate's slot for this key, below [`GATE_SLOTS`].
+    /// The key's slot in the gate's first table, below [`SLOTS`].
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "a call would cost more than the hash on every open of the node")]
-    #[expect(clippy::cast_possible_truncation, reason = "sixteen bits are left")]
+    #[expect(clippy::cast_possible_truncation, reason = "so few bits are left")]
     pub const fn slot(&self) -> usize {
-        // Fibonacci hashing: inode numbers are often consecutive, the high bits of the product spread them.
-        let mixed = (self.inode ^ ((self.device as u64) << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed >> (64 - GATE_SLOTS.trailing_zeros())) as usize
+        (self.mixed() >> (64 - SLOTS.trailing_zeros())) as usize
     }
 
-    /// The gate's slot for the inode number alone, below [`INODE_SLOTS`].
+    /// The key's slot in the second table, below [`SLOTS_AGAIN`].
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "as above")]
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
-    pub const fn inode_slot(&self) -> usize {
-        inode_slot(self.inode as u32)
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
+    pub const fn slot_again(&self) -> usize {
+        (self.mixed_again() >> (64 - SLOTS_AGAIN.trailing_zeros())) as usize
     }
-}
 
-/// The gate's slot for the lower half of an inode number: its multiplier fits into the instruction (`GOLDEN_RATIO_32`,
-/// `include/linux/hash.h`).
-#[inline(always)]
-#[must_use]
-#[expect(clippy::inline_always, reason = "as above")]
-pub const fn inode_slot(low: u32) -> usize {
-    (low.wrapping_mul(0x61C8_8647) >> (32 - INODE_SLOTS.trailing_zeros())) as usize
+    /// The key's slot in the third table, below [`SLOTS_AT_LAST`].
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
+    pub const fn slot_at_last(&self) -> usize {
+        (self.mixed_again() >> (64 - SLOTS_AGAIN.trailing_zeros() - SLOTS_AT_LAST.trailing_zeros())) as usize
+            & (SLOTS_AT_LAST - 1)
+    }
+
+    /// Fibonacci hashing: inode numbers and the devices of overlays are often consecutive, the upper bits of the product spread them.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    const fn mixed(&self) -> u64 {
+        (self.inode ^ ((self.device as u64) << 24)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// As good in its lower half, for the few that come so far (the first step of the finalizer of `SplitMix64`).
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    const fn mixed_again(&self) -> u64 {
+        let mixed = self.mixed();
+        (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
 }
 
 const _: () = {
     assert!(size_of::<TrapKey>() == 16);
     assert!(size_of::<TrapEntry>() == 8);
     assert!(size_of::<ArmRequest>() == 64);
-    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + 8 * THREAD_SLOTS + NAMES_AGAIN_SLOTS + INODE_SLOTS + GATE_SLOTS);
-    assert!(INODE_SLOTS.is_power_of_two() && GATE_SLOTS.is_power_of_two());
+    assert!(size_of::<Gate>() == 64 + NAME_SLOTS + SLOTS + SLOTS_AGAIN + SLOTS_AT_LAST + 8 * THREAD_SLOTS + NAMES_AGAIN_SLOTS);
+    assert!(size_of::<Gate>() <= 4 << 20);
+    assert!(SLOTS.is_power_of_two() && SLOTS_AGAIN.is_power_of_two() && SLOTS_AT_LAST.is_power_of_two());
 };
 
 #[cfg(test)]
@@ -159,15 +179,58 @@ mod tests {
 
     extern crate std;
 
-    #[test]
-    fn slots_stay_in_bounds_and_spread() {
-        let slots: std::collections::BTreeSet<_> = (1..=1_000).map(|inode| TrapKey::new(0x80_0001, inode).slot()).collect();
-        assert!(slots.iter().all(|slot| *slot < GATE_SLOTS));
-        assert!(slots.len() > 980, "{} of 1000 consecutive inodes got a slot of their own", slots.len());
+    fn slots(key: &TrapKey) -> [usize; 3] {
+        [key.slot(), key.slot_again(), key.slot_at_last()]
     }
 
     #[test]
-    fn device_is_part_of_the_slot() {
-        assert_ne!(TrapKey::new(1, 42).slot(), TrapKey::new(2, 42).slot());
+    fn slots_stay_in_bounds_and_spread() {
+        let keys: std::vec::Vec<_> = (1..=1_000).map(|inode| TrapKey::new(0x80_0001, inode)).collect();
+        for (table, size) in [SLOTS, SLOTS_AGAIN, SLOTS_AT_LAST].into_iter().enumerate() {
+            let slots: std::collections::BTreeSet<_> = keys.iter().map(|key| slots(key)[table]).collect();
+            assert!(slots.iter().all(|slot| *slot < size));
+            assert!(slots.len() > 980, "{} of 1000 consecutive inodes got a slot of their own in table {table}", slots.len());
+        }
+    }
+
+    #[test]
+    fn device_is_part_of_every_slot() {
+        let (one, other) = (slots(&TrapKey::new(1, 42)), slots(&TrapKey::new(2, 42)));
+        assert!(one.iter().zip(other).all(|(one, other)| *one != other));
+    }
+
+    fn through(keys: impl Iterator<Item = TrapKey>, files: impl Iterator<Item = TrapKey>) -> [f64; 3] {
+        let mut tables = [std::vec![false; SLOTS], std::vec![false; SLOTS_AGAIN], std::vec![false; SLOTS_AT_LAST]];
+        for key in keys {
+            for (table, slot) in tables.iter_mut().zip(slots(&key)) {
+                table[slot] = true;
+            }
+        }
+        let (mut all, mut through) = (0_u32, [0_u32; 3]);
+        for key in files {
+            all += 1;
+            let taken = tables.iter().zip(slots(&key)).take_while(|(table, slot)| table[*slot]).count();
+            through.iter_mut().take(taken).for_each(|count| *count += 1);
+        }
+        through.map(|count| f64::from(count) / f64::from(all))
+    }
+
+    /// A hundred containers with a thousand decoys each.
+    #[test]
+    fn few_files_have_all_the_slots_of_200_000_keys() {
+        let devices = || (30..130).chain(200..300);
+        let others = || [2, 5, 20, 25, 0x80_0001, 0xfd0_0002].into_iter();
+        // On overlays over file systems in memory, which all count from one.
+        let keys = devices().flat_map(|device| (2..1_002).map(move |inode| TrapKey::new(device, inode)));
+        let files = others().flat_map(|device| (2..20_000).map(move |inode| TrapKey::new(device, inode)));
+        let counted = through(keys, files);
+        assert!(counted[0] < 0.1 && counted[1] < 0.02 && counted[2] < 0.008, "{counted:?}");
+        // On disks, whose numbers are anywhere.
+        let anywhere = |index: u64| index.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 40;
+        let keys = devices()
+            .flat_map(|device| (0..1_000).map(move |inode| TrapKey::new(device, anywhere(u64::from(device) << 32 | inode))));
+        let files = others().flat_map(|device| (0..20_000).map(move |inode| TrapKey::new(device, anywhere(inode + 7_000_000))));
+        let counted = through(keys, files);
+        assert!(counted[0] < 0.1 && counted[1] < 0.02 && counted[2] < 0.008, "{counted:?}");
     }
 }

@@ -182,11 +182,9 @@ pub struct Config {
     pub lsm_setxattr_dentry: u32,
     /// Which argument of `inode_permission` is the inode.
     pub permission_inode: u32,
-    /// What every open reads of its `struct file`.
-    pub file: Extent,
-    /// What it reads of the `struct inode`.
+    /// What a change reads of a `struct inode`.
     pub inode: Extent,
-    /// What it reads of the `struct dentry`.
+    /// What it reads of a `struct dentry`.
     pub dentry: Extent,
 }
 

@@ -54,12 +54,60 @@ members! {
 }
 
 impl Member {
-    /// The offset that stands for it in an instruction.
+    /// The offset that stands for it in a load from its object.
     #[must_use]
     pub const fn place(self) -> i16 {
         FIRST_MEMBER + self as i16
     }
+
+    /// What is read at once with it, where it is not read alone.
+    #[must_use]
+    pub const fn part(self) -> Option<Part> {
+        match self {
+            Self::Inode | Self::Dentry | Self::Mount => Some(Part::File),
+            Self::InodeNumber | Self::SuperBlock => Some(Part::Inode),
+            Self::NameLength | Self::InlineName => Some(Part::Entry),
+            Self::Mode | Self::Device | Self::MountRoot => None,
+        }
+    }
 }
+
+/// A part of a kernel object that a program copies at once, where it cannot load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Part {
+    /// Of a `struct file`.
+    File,
+    /// Of a `struct inode`.
+    Inode,
+    /// Of a `struct dentry`.
+    Entry,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::File, Self::Inode, Self::Entry];
+
+    /// Where it lies in this kernel's object.
+    #[must_use]
+    pub fn extent(self, offsets: &crate::Offsets) -> crate::offsets::Extent {
+        match self {
+            Self::File => offsets.file_extent(),
+            Self::Inode => offsets.inode_extent(),
+            Self::Entry => offsets.dentry_extent(),
+        }
+    }
+}
+
+/// A load from this offset in a copy of a part is one of [`Member`]'s, which lies so many bytes behind the part's begin.
+pub const FIRST_COPIED: i16 = 0x7100;
+/// An immediate that stands for the offset of the first [`Member`] in its object, [`crate::offsets::ABSENT`] where there is none; the next stand
+/// for those of the others.
+pub const FIRST_OFFSET: i32 = 0x6b6f_0100;
+/// An immediate that stands for where the first [`Part`] begins.
+pub const FIRST_START: i32 = 0x6b6f_0200;
+/// An immediate that stands for the first [`Part`]'s length in bytes; 0 where its members lie too far apart and are read one by one.
+pub const FIRST_LENGTH: i32 = 0x6b6f_0300;
 
 /// A double-word immediate that stands for the address of [`crate::Gate`], the only value of its map (`BPF_PSEUDO_MAP_VALUE`).
 pub const GATE: u64 = 0x6b6f_6e65_6761_7465;

@@ -3,6 +3,7 @@
 use koney_common::{
     Gate, TrapKey,
     name::{INLINE_NAME, SHORT_NAME, short_name, word_hash},
+    offsets::{DENTRY_WORDS, FILE_WORDS, INODE_WORDS},
 };
 
 use crate::{
@@ -12,8 +13,10 @@ use crate::{
         file::{self, FMODE_NOACCOUNT},
         object::{Probed, Room},
         offset, opaque,
+        reads::{Address, part},
         relocated::{Typed, member},
     },
+    maps::{CANDIDATES, TRAPS},
     open::{self, FMODE_WRITE},
     overlay,
 };
@@ -22,7 +25,9 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Reason {
-    /// The file is, or may be, a trap.
+    /// The file has the slots of an armed one, and perhaps they are another's.
+    Armed,
+    /// The file may be a trap for another reason.
     File,
     /// An overlay may have opened it for a thread that has touched a trap.
     Awaited,
@@ -34,9 +39,15 @@ pub(crate) enum Reason {
 #[inline(always)]
 pub(crate) fn of_interest(file: Typed, again: impl Fn() -> Typed) -> Option<Reason> {
     let gate = gate::value();
-    if is_armed(gate, file.follow::<{ member::INODE }>()) {
-        return Some(Reason::File);
+    if gate::key(gate, key(file)) {
+        return Some(Reason::Armed);
     }
+    besides_identity(gate, file, again)
+}
+
+/// The questions after that for the file's identity.
+#[inline(always)]
+fn besides_identity(gate: *mut Gate, file: Typed, again: impl Fn() -> Typed) -> Option<Reason> {
     let dentry = file.follow::<{ member::DENTRY }>();
     if file.follow::<{ member::MOUNT }>().follow::<{ member::MOUNT_ROOT }>() == dentry {
         return Some(Reason::Mounted);
@@ -53,24 +64,27 @@ pub(crate) fn of_interest(file: Typed, again: impl Fn() -> Typed) -> Option<Reas
     (again().half::<{ member::MODE }>() & (FMODE_NOACCOUNT | FMODE_WRITE) != 0).then_some(Reason::Awaited)
 }
 
-/// Something is armed in the inode's slots.
+/// The kernel's identity of a file. Number and device are asked for in one question, although the device lies in another object: file systems
+/// count their inodes alike, so with many traps nearly every file has the number of one.
 #[inline(always)]
-fn is_armed(gate: *mut Gate, inode: Typed) -> bool {
-    if !gate::inode(gate, inode.half::<{ member::INODE_NUMBER }>()) {
-        return false;
-    }
-    let number = inode.word::<{ member::INODE_NUMBER }>();
+fn key(file: Typed) -> TrapKey {
+    let inode = file.follow::<{ member::INODE }>();
     let device = inode.follow::<{ member::SUPER_BLOCK }>().half::<{ member::DEVICE }>();
-    gate::key(gate, TrapKey::new(device, number))
+    TrapKey::new(device, inode.word::<{ member::INODE_NUMBER }>())
 }
 
-/// Some decoy's name falls into the slot of the entry's.
+/// Some decoy's name falls into the slots of the entry's.
 #[inline(always)]
 fn is_named(gate: *mut Gate, dentry: Typed) -> bool {
-    let length = dentry.half::<{ member::NAME_LENGTH }>();
+    is_decoys_name(gate, dentry.half::<{ member::NAME_LENGTH }>(), || dentry.word::<{ member::INLINE_NAME }>())
+}
+
+/// Some decoy's name falls into the slots of a name of this length, whose first eight bytes `first` gives if they stand in the entry itself.
+#[inline(always)]
+fn is_decoys_name(gate: *mut Gate, length: u32, first: impl FnOnce() -> u64) -> bool {
     let mut word = 0;
     if length < INLINE_NAME {
-        word = dentry.word::<{ member::INLINE_NAME }>();
+        word = first();
         if length < SHORT_NAME {
             // Opaque, or the compiler would shift the words of all names, by zero.
             word = opaque(short_name(length, word));
@@ -79,25 +93,87 @@ fn is_named(gate: *mut Gate, dentry: Typed) -> bool {
     gate::name(gate, word_hash(length, word))
 }
 
+/// The same check by reads, for a kprobe that cannot load.
+#[inline(always)]
+pub(crate) fn of_interest_by_reads(file: Address) -> Option<Reason> {
+    let gate = gate::value();
+    let (inode, dentry, mount) = {
+        // Rooms are free again when the next object is read: the stacks of a program and of all that it calls are 512 bytes together.
+        let mut room = Room::uninit();
+        let file = file.part::<FILE_WORDS, { part::FILE }>(&mut room);
+        (file.word::<{ member::INODE }>(), Address(file.word::<{ member::DENTRY }>()), Address(file.word::<{ member::MOUNT }>()))
+    };
+    let (number, super_block) = {
+        let mut room = Room::uninit();
+        let inode = Address(inode).part::<INODE_WORDS, { part::INODE }>(&mut room);
+        (inode.word::<{ member::INODE_NUMBER }>(), Address(inode.word::<{ member::SUPER_BLOCK }>()))
+    };
+    if gate::key(gate, TrapKey::new(super_block.half::<{ member::DEVICE }>(), number)) {
+        return Some(Reason::File);
+    }
+    let is_named = {
+        let mut room = Room::uninit();
+        let entry = dentry.part::<DENTRY_WORDS, { part::ENTRY }>(&mut room);
+        is_decoys_name(gate, entry.half::<{ member::NAME_LENGTH }>(), || entry.word::<{ member::INLINE_NAME }>())
+    };
+    if is_named {
+        return Some(Reason::File);
+    }
+    if mount.word::<{ member::MOUNT_ROOT }>() == dentry.0 {
+        return Some(Reason::Mounted);
+    }
+    if gate::is_quiet(gate) {
+        return None;
+    }
+    if gate::arming(gate) {
+        return Some(Reason::File);
+    }
+    (file.half::<{ member::MODE }>() & (FMODE_NOACCOUNT | FMODE_WRITE) != 0).then_some(Reason::Awaited)
+}
+
+/// A file with the slots of an armed one is that one, or there is another reason.
+#[inline(always)]
+pub(crate) fn is_more_than_its_slots(file: Typed, again: impl Fn() -> Typed) -> bool {
+    let key = key(file);
+    // SAFETY: what is found is not looked at.
+    let is_armed = unsafe { TRAPS.get(key) }.is_some();
+    // SAFETY: as above.
+    is_armed || unsafe { CANDIDATES.get(key) }.is_some() || besides_identity(gate::value(), again(), again).is_some()
+}
+
 /// Looks more closely; 1 where there is a record. A function of its own, so that the check of every open needs neither a stack nor a register
 /// that has to be kept.
 #[inline(never)]
 pub(crate) fn look(file: u64, reason: u64) -> u64 {
+    if is_enough(file, reason) { open::koney_opened(file) } else { 0 }
+}
+
+/// The same for a program that has a stack already, of which all calls down to the record share 512 bytes (5.10 and 6.1: "combined stack size of 6
+/// calls is 544"): it returns before the record is written.
+#[inline(always)]
+pub(crate) fn look_by_reads(file: u64, reason: u64) -> u64 {
+    if by_reads_is_enough(file, reason) == 0 { 0 } else { open::koney_opened(file) }
+}
+
+#[inline(never)]
+fn by_reads_is_enough(file: u64, reason: u64) -> u64 {
+    u64::from(is_enough(file, reason))
+}
+
+/// The reason holds for this file.
+#[inline(always)]
+fn is_enough(file: u64, reason: u64) -> bool {
     const AWAITED: u64 = Reason::Awaited as u64;
     const MOUNTED: u64 = Reason::Mounted as u64;
-    let file = KernelPtr(file);
-    let is_nothing = match reason {
-        AWAITED => !overlay::pending(gate::value()),
-        MOUNTED => !(is_mounted_by_name(file) || gate::arming(gate::value()) || overlay::pending(gate::value())),
-        _ => false,
-    };
-    if is_nothing { 0 } else { open::koney_opened(file.0) }
+    let gate = gate::value();
+    match reason {
+        AWAITED => overlay::pending(gate),
+        MOUNTED => is_mounted_by_name(KernelPtr(file)) || gate::arming(gate) || overlay::pending(gate),
+        _ => true,
+    }
 }
 
 /// The file, or the place where it is mounted, may have a decoy's name.
-///
-/// What `open::Opened` asks too, by single reads: its copy of the file lies on the stack, of which all calls from the program down to the record share
-/// 512 bytes (5.10 and 6.1: "combined stack size of 7 calls is 544").
 #[inline(always)]
 fn is_mounted_by_name(file: KernelPtr) -> bool {
     let (mount, dentry) = (file.next(offset!(file_mount)), file.next(offset!(file_dentry)));

@@ -4,7 +4,7 @@ use core::arch::asm;
 
 use koney_common::{
     Gate, TrapKey,
-    identity::{self, GATE_SLOTS, INODE_SLOTS},
+    identity::{SLOTS, SLOTS_AGAIN, SLOTS_AT_LAST},
     name::{NAME_SLOTS, NAMES_AGAIN_SLOTS, THREAD_SLOTS, name_slot, name_slot_again, thread_slot},
     relocation::GATE,
 };
@@ -18,20 +18,19 @@ pub(crate) fn value() -> *mut Gate {
     gate
 }
 
-/// Something is armed whose inode number falls into the same slot as this one's, of which the lower half is enough.
-#[inline(always)]
-pub(crate) fn inode(gate: *mut Gate, number: u32) -> bool {
-    let byte = inode_slot(gate, identity::inode_slot(number));
-    // SAFETY: in bounds (`inode_slot`).
-    unsafe { *byte != 0 }
-}
-
-/// Something is armed in the key's slot.
+/// Something is armed in each of the key's slots.
 #[inline(always)]
 pub(crate) fn key(gate: *mut Gate, key: TrapKey) -> bool {
-    let byte = slot(gate, key);
     // SAFETY: in bounds (`slot`).
-    unsafe { *byte != 0 }
+    if unsafe { *slot(gate, key) == 0 } {
+        return false;
+    }
+    // SAFETY: in bounds (`slot_again`).
+    if unsafe { *slot_again(gate, key) == 0 } {
+        return false;
+    }
+    // SAFETY: in bounds (`slot_at_last`).
+    unsafe { *slot_at_last(gate, key) != 0 }
 }
 
 /// Some decoy's name falls into the slots.
@@ -124,31 +123,38 @@ pub(crate) fn note_decided(gate: *mut Gate) {
     unsafe { core::ptr::write_volatile(decided, 1) };
 }
 
-/// From here on somebody looks at the key's slot.
+/// From here on somebody looks at the key's slots.
 #[inline(always)]
 pub(crate) fn open(gate: *mut Gate, key: TrapKey) {
-    let byte = slot(gate, key);
-    // SAFETY: in bounds (`slot`), and a byte store is atomic by itself.
-    unsafe { *byte = 1 };
-    let byte = inode_slot(gate, key.inode_slot());
-    // SAFETY: as above (`inode_slot`).
-    unsafe { *byte = 1 };
+    for byte in [slot(gate, key), slot_again(gate, key), slot_at_last(gate, key)] {
+        // SAFETY: in bounds (`slot` and its like), and a byte store is atomic by itself.
+        unsafe { *byte = 1 };
+    }
 }
 
-/// The byte of an inode number.
-#[inline(always)]
-fn inode_slot(gate: *mut Gate, slot: usize) -> *mut u8 {
-    // SAFETY: `gate` is the map's only value.
-    let inodes = unsafe { &raw mut (*gate).inodes }.cast::<u8>();
-    // SAFETY: masked to below the number of slots.
-    unsafe { inodes.add(slot & (INODE_SLOTS - 1)) }
-}
-
-/// The key's byte.
+/// The key's byte in the first table.
 #[inline(always)]
 fn slot(gate: *mut Gate, key: TrapKey) -> *mut u8 {
     // SAFETY: `gate` is the map's only value.
     let slots = unsafe { &raw mut (*gate).slots }.cast::<u8>();
     // SAFETY: masked to below the number of slots.
-    unsafe { slots.add(key.slot() & (GATE_SLOTS - 1)) }
+    unsafe { slots.add(key.slot() & (SLOTS - 1)) }
+}
+
+/// The key's byte in the second table.
+#[inline(always)]
+fn slot_again(gate: *mut Gate, key: TrapKey) -> *mut u8 {
+    // SAFETY: `gate` is the map's only value.
+    let slots = unsafe { &raw mut (*gate).slots_again }.cast::<u8>();
+    // SAFETY: masked to below the number of slots.
+    unsafe { slots.add(key.slot_again() & (SLOTS_AGAIN - 1)) }
+}
+
+/// The key's byte in the third table.
+#[inline(always)]
+fn slot_at_last(gate: *mut Gate, key: TrapKey) -> *mut u8 {
+    // SAFETY: `gate` is the map's only value.
+    let slots = unsafe { &raw mut (*gate).slots_at_last }.cast::<u8>();
+    // SAFETY: masked to below the number of slots.
+    unsafe { slots.add(key.slot_at_last() & (SLOTS_AT_LAST - 1)) }
 }

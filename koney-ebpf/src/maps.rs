@@ -31,7 +31,6 @@ pub(crate) static CONFIG: Config = Config {
     setxattr_dentry: 0,
     lsm_setxattr_dentry: 0,
     permission_inode: 0,
-    file: NO_EXTENT,
     inode: NO_EXTENT,
     dentry: NO_EXTENT,
 };

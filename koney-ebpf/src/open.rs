@@ -1,4 +1,4 @@
-//! The check of every open: by identity, then by name.
+//! The closer look at an open: by identity, then by name.
 
 use aya_ebpf::helpers::bpf_get_current_task;
 use koney_common::{
@@ -15,7 +15,7 @@ use crate::{
     kernel::{
         KernelPtr,
         file::{self, FMODE_NOACCOUNT},
-        object::{Object, Part, Probed, Room},
+        object::Probed,
         offset,
     },
     maps::{CANDIDATES, TRAPS},
@@ -27,58 +27,6 @@ pub(crate) const FMODE_WRITE: u32 = 0x2;
 const FMODE_CREATED: u32 = 0x0010_0000;
 /// `__FMODE_EXEC` in `file.f_flags`, `include/linux/fs.h`; set by `do_open_execat`, `fs/exec.c`.
 const FMODE_EXEC: u32 = 0x20;
-
-/// Called for every open on the node by a kprobe that can only probe: true where somebody has to look more closely.
-#[inline(always)]
-pub(crate) fn is_of_interest(file: Probed) -> bool {
-    let gate = gate::value();
-    let Some(opened) = Opened::of(file) else { return false };
-    file::is_in_gate(gate, opened.inode) || opened.is_named(gate) || gate::arming(gate) || is_awaited(gate, file)
-}
-
-/// What the check reads of a `struct file`.
-#[derive(Clone, Copy)]
-pub(crate) struct Opened {
-    inode: Probed,
-    dentry: Probed,
-    mount: Probed,
-}
-
-impl Opened {
-    #[inline(always)]
-    pub(crate) fn of(file: Probed) -> Option<Self> {
-        // Its room is free again when the next object is read: the stacks of a program and of all that it calls are 512 bytes together.
-        let mut room = Room::uninit();
-        let file = file::opened(file, &mut room);
-        let mount = file.pointer(offset!(file_mount))?;
-        Some(Self { inode: file.pointer(offset!(file_inode))?, dentry: file.pointer(offset!(file_dentry))?, mount })
-    }
-
-    /// Some decoy's name falls into the slots of the file's name, or into those of the place where it is mounted.
-    #[inline(always)]
-    pub(crate) fn is_named(self, gate: *mut Gate) -> bool {
-        let Self { dentry, mount, .. } = self;
-        if has_name_in_gate(gate, dentry) {
-            return true;
-        }
-        let Some(root) = mount.pointer(offset!(vfsmount_root)) else { return false };
-        root.address() == dentry.address()
-            && candidate::mountpoint(mount.address(), dentry.address()).is_some_and(|place| has_name_in_gate(gate, Probed(place)))
-    }
-}
-
-/// What an overlay may open for a thread that has touched a trap: behind it, or to copy it up.
-#[inline(always)]
-fn is_awaited(gate: *mut Gate, file: Probed) -> bool {
-    let bits = FMODE_NOACCOUNT | FMODE_WRITE;
-    overlay::pending(gate) && file.value::<u32>(offset!(file_mode)).is_some_and(|mode| mode & bits != 0)
-}
-
-#[inline(always)]
-fn has_name_in_gate(gate: *mut Gate, dentry: Probed) -> bool {
-    let mut room = Room::uninit();
-    file::hash_of_name(&file::entry(dentry, &mut room)).is_some_and(|hash| gate::name(gate, hash))
-}
 
 /// Looks more closely; 1 where there is a record. Global for the same reason as [`report::koney_tell`].
 #[unsafe(no_mangle)]

@@ -1,17 +1,24 @@
-//! The gate, mapped: the byte per slot that the programs look at first, and the count of arming requests under way.
+//! The gate: the byte per slot that the programs look at first, and the count of arming requests under way.
+//!
+//! Its tables are larger than all else that the agent has of a trap, and a mapping of the kernel's pages counts as the agent's memory
+//! (`mm/memory.c`, `vm_insert_page`): only its head stays mapped, and a page of a table for as long as a byte is stored.
 
 use std::{
-    io,
-    os::fd::AsFd,
+    io, mem,
+    os::fd::{AsFd, OwnedFd},
     ptr::NonNull,
     sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
 use koney_common::{
     NameKey, TrapKey, identity,
-    name::{NAME_SLOTS, NAMES_AGAIN_SLOTS, name_slot, name_slot_again},
+    name::{name_slot, name_slot_again},
 };
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::{
+    mm::{MapFlags, ProtFlags},
+    param::page_size,
+};
+use tracing::{debug, error};
 
 /// A process of an agent's, as the kernel's records tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,12 +44,52 @@ impl NameSlot {
         let hash = name.hash();
         [Self::First(name_slot(hash)), Self::Again(name_slot_again(hash))]
     }
+
+    /// Its place in the value.
+    const fn place(self) -> usize {
+        match self {
+            Self::First(slot) => mem::offset_of!(identity::Gate, names) + slot,
+            Self::Again(slot) => mem::offset_of!(identity::Gate, names_again) + slot,
+        }
+    }
+}
+
+/// A slot of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum KeySlot {
+    /// In the first table.
+    First(usize),
+    /// In the second.
+    Again(usize),
+    /// In the third.
+    AtLast(usize),
+}
+
+impl KeySlot {
+    /// Those of a key.
+    pub(super) const fn of(key: TrapKey) -> [Self; 3] {
+        [Self::First(key.slot()), Self::Again(key.slot_again()), Self::AtLast(key.slot_at_last())]
+    }
+
+    /// Its place in the value.
+    const fn place(self) -> usize {
+        match self {
+            Self::First(slot) => mem::offset_of!(identity::Gate, slots) + slot,
+            Self::Again(slot) => mem::offset_of!(identity::Gate, slots_again) + slot,
+            Self::AtLast(slot) => mem::offset_of!(identity::Gate, slots_at_last) + slot,
+        }
+    }
 }
 
 /// The map's only value, shared with the programs.
 pub(super) struct Gate {
+    /// Of which `HEAD` bytes are mapped.
     value: NonNull<identity::Gate>,
+    map: OwnedFd,
 }
+
+/// What is always mapped: all but the tables.
+const HEAD: usize = mem::offset_of!(identity::Gate, names);
 
 // SAFETY: the mapping is process-wide and every access to it is atomic.
 unsafe impl Send for Gate {}
@@ -51,14 +98,9 @@ unsafe impl Sync for Gate {}
 
 impl Gate {
     pub(super) fn map(fd: impl AsFd) -> io::Result<Self> {
-        let flags = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; a mapping shorter than the map is refused
-        // by nobody and a longer one by the kernel (`kernel/bpf/arraymap.c`, `array_map_mmap`).
-        let address = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), size_of::<identity::Gate>(), flags, MapFlags::SHARED, fd.as_fd(), 0)
-        }?;
-        let value = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { value })
+        let map = fd.as_fd().try_clone_to_owned()?;
+        let value = pages(&map, 0, HEAD)?;
+        Ok(Self { value: value.cast(), map })
     }
 
     /// Makes the programs ask who is arming, until the guard is dropped.
@@ -115,38 +157,51 @@ impl Gate {
 
     /// Lets opens of the key's slots through to the table.
     pub(super) fn open(&self, key: TrapKey) {
-        self.slot(key).store(1, Ordering::SeqCst);
-        self.inode_slot(key).store(1, Ordering::SeqCst);
+        for slot in KeySlot::of(key) {
+            self.let_through(slot.place());
+        }
     }
 
-    /// Nothing is armed in the key's slot any more.
-    pub(super) fn close_key(&self, key: TrapKey) {
-        self.slot(key).store(0, Ordering::SeqCst);
-    }
-
-    /// Nothing is armed in the slot of the key's inode number any more.
-    pub(super) fn close_inode(&self, key: TrapKey) {
-        self.inode_slot(key).store(0, Ordering::SeqCst);
+    /// Nothing is armed in the slot any more.
+    pub(super) fn close(&self, slot: KeySlot) {
+        // Costs some opens a closer look.
+        if let Err(error) = self.store(slot.place(), 0) {
+            debug!(%error, "a slot of the gate stays open");
+        }
     }
 
     /// Lets names of this slot through to the table of names, or no longer.
     pub(super) fn set_name(&self, slot: NameSlot, open: bool) {
-        let (slots, slot) = match slot {
-            NameSlot::First(slot) => {
-                // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-                let names = unsafe { &raw mut (*self.value.as_ptr()).names };
-                (names.cast::<u8>(), slot & (NAME_SLOTS - 1))
-            }
-            NameSlot::Again(slot) => {
-                // SAFETY: as above.
-                let names = unsafe { &raw mut (*self.value.as_ptr()).names_again };
-                (names.cast::<u8>(), slot & (NAMES_AGAIN_SLOTS - 1))
-            }
-        };
-        // SAFETY: masked to below the number of slots.
-        let byte = unsafe { slots.add(slot) };
+        if open {
+            self.let_through(slot.place());
+        } else if let Err(error) = self.store(slot.place(), 0) {
+            debug!(%error, "a slot of the gate stays open");
+        }
+    }
+
+    /// Where that cannot be, everything is let through.
+    fn let_through(&self, place: usize) {
+        if let Err(error) = self.store(place, 1) {
+            error!(
+                %error,
+                "a page of the gate cannot be mapped, so every open on this node is looked at, which is slower and overlooks nothing; \
+                 give the agent more memory and start it again"
+            );
+            self.requests().fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Stores a byte of a table.
+    fn store(&self, place: usize, byte: u8) -> io::Result<()> {
+        let within = place % page_size();
+        let page = pages(&self.map, place - within, page_size())?;
+        // SAFETY: below the length of the mapping.
+        let target = unsafe { page.add(within) };
         // SAFETY: initialised, and only ever accessed atomically on this side.
-        unsafe { AtomicU8::from_ptr(byte) }.store(u8::from(open), Ordering::SeqCst);
+        unsafe { AtomicU8::from_ptr(target.as_ptr()) }.store(byte, Ordering::SeqCst);
+        // SAFETY: the page that was mapped above, to which nothing refers any more.
+        unsafe { rustix::mm::munmap(page.as_ptr().cast(), page_size()) }?;
+        Ok(())
     }
 
     fn live(&self) -> &AtomicU32 {
@@ -197,31 +252,22 @@ impl Gate {
         // SAFETY: aligned to four, initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU32::from_ptr(field) }
     }
+}
 
-    fn slot(&self, key: TrapKey) -> &AtomicU8 {
-        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-        let slots = unsafe { &raw mut (*self.value.as_ptr()).slots }.cast::<u8>();
-        // SAFETY: `TrapKey::slot` is below the number of slots.
-        let byte = unsafe { slots.add(key.slot()) };
-        // SAFETY: initialised, and only ever accessed atomically on this side.
-        unsafe { AtomicU8::from_ptr(byte) }
-    }
-
-    fn inode_slot(&self, key: TrapKey) -> &AtomicU8 {
-        // SAFETY: the mapping lives as long as `self`; in bounds of the value.
-        let inodes = unsafe { &raw mut (*self.value.as_ptr()).inodes }.cast::<u8>();
-        // SAFETY: `TrapKey::inode_slot` is below the number of slots.
-        let byte = unsafe { inodes.add(key.inode_slot()) };
-        // SAFETY: initialised, and only ever accessed atomically on this side.
-        unsafe { AtomicU8::from_ptr(byte) }
-    }
+/// Maps a part of the value, which begins on a page.
+fn pages(map: &OwnedFd, start: usize, length: usize) -> io::Result<NonNull<u8>> {
+    let flags = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing; one that is longer than the map is refused by the
+    // kernel (`kernel/bpf/arraymap.c`, `array_map_mmap`).
+    let address = unsafe { rustix::mm::mmap(std::ptr::null_mut(), length, flags, MapFlags::SHARED, map, start as u64) }?;
+    NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
         // SAFETY: the range that `map` obtained; no reference into it outlives `self`. The result is of no use: there is nothing
         // left to do with the mapping.
-        let _unmapped = unsafe { rustix::mm::munmap(self.value.as_ptr().cast(), size_of::<identity::Gate>()) };
+        let _unmapped = unsafe { rustix::mm::munmap(self.value.as_ptr().cast(), HEAD) };
     }
 }
 

@@ -14,7 +14,7 @@ use aya_obj::{
 use koney_common::{
     Gate, Offsets,
     offsets::ABSENT,
-    relocation::{CAST, FILE_TYPE, FIRST_MEMBER, GATE, Member},
+    relocation::{CAST, FILE_TYPE, FIRST_COPIED, FIRST_LENGTH, FIRST_MEMBER, FIRST_OFFSET, FIRST_START, GATE, Member, Part},
 };
 use object::{Object as _, ObjectSection as _, SectionKind};
 
@@ -68,6 +68,26 @@ impl Places {
         Ok(filled)
     }
 
+    /// What stands for this offset of a load.
+    fn offset(&self, place: i16) -> Option<u16> {
+        let place = i32::from(place);
+        if let Some(member) = standing_for(Member::ALL, FIRST_MEMBER.into(), place) {
+            return Some(member.offset(&self.offsets));
+        }
+        let member = standing_for(Member::ALL, FIRST_COPIED.into(), place)?;
+        let extent = member.part()?.extent(&self.offsets);
+        // Of a part without length no copy is made, and the verifier never comes to this load.
+        Some(member.offset(&self.offsets).saturating_sub(u16::try_from(extent.start).unwrap_or(u16::MAX)))
+    }
+
+    /// What stands for this immediate of a move.
+    fn immediate(&self, place: i32) -> Option<i32> {
+        let extent = |first| standing_for(Part::ALL, first, place).map(|part| part.extent(&self.offsets));
+        let number = standing_for(Member::ALL, FIRST_OFFSET, place).map(|member| u32::from(member.offset(&self.offsets)));
+        let number = number.or_else(|| extent(FIRST_START).map(|extent| extent.start));
+        number.or_else(|| extent(FIRST_LENGTH).map(|extent| extent.length)).and_then(|number| i32::try_from(number).ok())
+    }
+
     fn fill_code(&self, code: &mut [u8], gate: i32) {
         let (instructions, _) = code.as_chunks_mut::<SIZE>();
         let mut rest = instructions;
@@ -88,18 +108,18 @@ impl Places {
                     rest = others;
                     continue;
                 }
-                operation if operation & CLASS == LOAD => {
-                    let index =
-                        usize::try_from(instruction.offset() - FIRST_MEMBER.min(instruction.offset())).unwrap_or(usize::MAX);
-                    let member = Member::ALL.get(index).filter(|member| member.place() == instruction.offset());
-                    match member.map(|member| member.offset(&self.offsets)) {
-                        Some(ABSENT) => instruction.become_zero(),
-                        Some(offset) => instruction.set_offset(offset),
-                        None => {}
-                    }
-                }
+                operation if operation & CLASS == LOAD => match self.offset(instruction.offset()) {
+                    Some(ABSENT) => instruction.become_zero(),
+                    Some(offset) => instruction.set_offset(offset),
+                    None => {}
+                },
                 MOVE if instruction.immediate() == FILE_TYPE => {
                     instruction.set_immediate(self.cast.map_or(0, |(_, file)| file.cast_signed()));
+                }
+                MOVE => {
+                    if let Some(immediate) = self.immediate(instruction.immediate()) {
+                        instruction.set_immediate(immediate);
+                    }
                 }
                 CALL if instruction.immediate() == CAST => {
                     if let Some((function, _)) = self.cast {
@@ -112,6 +132,11 @@ impl Places {
             rest = others;
         }
     }
+}
+
+/// The element for which a place stands, among those that begin at `first`.
+fn standing_for<T: Copy>(all: &[T], first: i32, place: i32) -> Option<T> {
+    place.checked_sub(first).and_then(|index| usize::try_from(index).ok()).and_then(|index| all.get(index)).copied()
 }
 
 /// `struct bpf_insn`, `include/uapi/linux/bpf.h`: operation, registers, offset, immediate.
@@ -199,6 +224,35 @@ mod tests {
         let load = |member: Member| instruction(0x79, 0x21, member.place(), 0);
         let filled = filled(&places(), &[load(Member::InodeNumber), load(Member::MountRoot)]);
         assert_eq!(filled, [instruction(0x79, 0x21, 64, 0), instruction(MOVE, 0x01, 0, 0)]);
+    }
+
+    #[test]
+    fn what_is_copied_gets_its_place_in_the_copy_and_a_part_its_extent() {
+        let offsets = Offsets { inode_number: 64, inode_super_block: 40, file_inode: 32, ..Offsets::ABSENT };
+        let places = Places { offsets, cast: None };
+        let copied = |member: Member| instruction(0x79, 0x21, FIRST_COPIED + (member.place() - FIRST_MEMBER), 0);
+        let moved = |immediate: i32| instruction(MOVE, 0x01, 0, immediate);
+        let (member, part) = (|member: Member| FIRST_OFFSET + i32::from(member.place() - FIRST_MEMBER), |part: Part| part as i32);
+        let code = [
+            copied(Member::InodeNumber),
+            copied(Member::SuperBlock),
+            moved(FIRST_START + part(Part::Inode)),
+            moved(FIRST_LENGTH + part(Part::Inode)),
+            // Some of its members are not there.
+            moved(FIRST_LENGTH + part(Part::File)),
+            moved(member(Member::Inode)),
+            moved(member(Member::Mode)),
+        ];
+        let expected = [
+            instruction(0x79, 0x21, 24, 0),
+            instruction(0x79, 0x21, 0, 0),
+            moved(40),
+            moved(32),
+            moved(0),
+            moved(32),
+            moved(i32::from(ABSENT)),
+        ];
+        assert_eq!(filled(&places, &code), expected);
     }
 
     #[test]

@@ -19,7 +19,6 @@ pub(super) fn read(throttle: bool, btf: &Btf, offsets: &Offsets) -> Config {
         setxattr_dentry: dentry("security_inode_setxattr"),
         lsm_setxattr_dentry: dentry("bpf_lsm_inode_setxattr"),
         permission_inode: argument("inode_permission", "inode"),
-        file: offsets.file_extent(),
         inode: offsets.inode_extent(),
         dentry: offsets.dentry_extent(),
     }

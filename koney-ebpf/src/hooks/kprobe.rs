@@ -6,8 +6,8 @@ use koney_common::record::operation;
 
 use super::{Arguments, attributes, changed, copied_up, file_open, linked, placed, rename_from, rename_to};
 use crate::{
-    kernel::{KernelPtr, config, object::Probed, relocated},
-    open,
+    every,
+    kernel::{KernelPtr, config, object::Probed, reads::Address, relocated},
 };
 
 impl Arguments for ProbeContext {
@@ -34,7 +34,8 @@ pub(crate) fn kprobe_file_open(ctx: ProbeContext) -> u32 {
 /// Before: by probe reads.
 #[kprobe]
 pub(crate) fn kprobe_file_open_by_reads(ctx: ProbeContext) -> u32 {
-    if ctx.object(0).is_some_and(open::is_of_interest) && open::koney_opened(ctx.word(0)) != 0 {
+    let file = ctx.word(0);
+    if every::of_interest_by_reads(Address(file)).is_some_and(|reason| every::look_by_reads(file, reason as u64) != 0) {
         aya_log_ebpf::debug!(&ctx, "an open was recorded");
     }
     0

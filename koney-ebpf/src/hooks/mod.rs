@@ -42,7 +42,11 @@ macro_rules! file_open {
     ($context:ident, $object:expr) => {{
         #[inline(never)]
         fn opened(context: *mut core::ffi::c_void, reason: u64) -> u64 {
-            $crate::hooks::file_opened(&$context::new(context), reason);
+            let context = $context::new(context);
+            let object = || $object(&context);
+            if reason != $crate::every::Reason::Armed as u64 || $crate::every::is_more_than_its_slots(object(), object) {
+                $crate::hooks::file_opened(&context, reason);
+            }
             0
         }
         |context: &$context| {

@@ -1,9 +1,9 @@
-//! What the check of every open reads of a file, and the checks of tampering of a directory entry.
+//! What the closer look reads of a file, and the checks of tampering of a directory entry.
 
 use koney_common::{
     Gate, TrapKey,
     name::{INLINE_NAME, name_hash},
-    offsets::{DENTRY_WORDS, FILE_WORDS, INODE_WORDS},
+    offsets::{DENTRY_WORDS, INODE_WORDS},
 };
 
 use super::{
@@ -27,23 +27,14 @@ pub(crate) fn key<O: Object>(inode: O) -> Option<TrapKey> {
     Some(TrapKey::new(super_block.value(offset!(super_block_device))?, inode.value(offset!(inode_number))?))
 }
 
-/// Something is armed in the inode's slots of the gate. For the check of every open and every change.
+/// Something is armed in the inode's slots of the gate. For the check of every change.
 #[inline(always)]
 pub(crate) fn is_in_gate<O: Object>(gate: *mut Gate, inode: O) -> bool {
     let mut room = Room::<INODE_WORDS>::uninit();
     let inode = inode.part(config!(inode), &mut room);
     let Some(number) = inode.value::<u64>(offset!(inode_number)) else { return false };
-    if !gate::inode(gate, number as u32) {
-        return false;
-    }
     let Some(super_block) = inode.pointer(offset!(inode_super_block)) else { return false };
     super_block.value(offset!(super_block_device)).is_some_and(|device| gate::key(gate, TrapKey::new(device, number)))
-}
-
-/// What the check of an open reads of a `struct file`.
-#[inline(always)]
-pub(crate) fn opened<O: Object>(file: O, room: &mut Room<FILE_WORDS>) -> O::Part<'_, FILE_WORDS> {
-    file.part(config!(file), room)
 }
 
 /// What the checks read of a `struct dentry`.

@@ -2,10 +2,11 @@
 //!
 //! [`KernelPtr`] goes through `bpf_probe_read_kernel`, which faults safely on any address and costs a helper call: for the record, which
 //! is written once per access to a trap. [`object`] has a back end for each kind of hook, for what is read on every change of names of the
-//! node ([`file`]), and [`relocated`] is for what is read on every open.
+//! node ([`file`]), and [`relocated`] and [`reads`] are for what is read on every open.
 
 pub(crate) mod file;
 pub(crate) mod object;
+pub(crate) mod reads;
 pub(crate) mod relocated;
 
 use aya_ebpf::helpers::{

@@ -17,8 +17,6 @@ pub(crate) trait Object: Copy {
     fn pointer(self, offset: u16) -> Option<Self>;
     /// A pointer member; `None` where it is null.
     fn follow(self, offset: u16) -> Option<Self>;
-    /// Its address.
-    fn address(self) -> KernelPtr;
     /// What lies in the extent, read at once where that is cheaper than member by member.
     fn part<const WORDS: usize>(self, extent: Extent, room: &mut Room<WORDS>) -> Self::Part<'_, WORDS>;
 }
@@ -59,11 +57,6 @@ impl Object for Typed {
     #[inline(always)]
     fn follow(self, offset: u16) -> Option<Self> {
         self.pointer(offset).filter(|object| !object.0.is_null())
-    }
-
-    #[inline(always)]
-    fn address(self) -> KernelPtr {
-        KernelPtr(self.0 as u64)
     }
 
     #[inline(always)]
@@ -115,11 +108,6 @@ impl Object for Probed {
     }
 
     #[inline(always)]
-    fn address(self) -> KernelPtr {
-        self.0
-    }
-
-    #[inline(always)]
     fn part<const WORDS: usize>(self, extent: Extent, room: &mut Room<WORDS>) -> Copied<'_, WORDS> {
         if extent.length != 0 {
             let source = self.0.0 + u64::from(extent.start);
@@ -147,7 +135,7 @@ impl<const WORDS: usize> Part for Copied<'_, WORDS> {
             return self.object.value(offset);
         }
         let member = self.room.as_ptr().cast::<u8>().wrapping_add((u64::from(offset) - u64::from(self.extent.start)) as usize);
-        // SAFETY: the extent holds the member (`Offsets::file_extent` and its like in koney-common), which the verifier checks again: to it
+        // SAFETY: the extent holds the member (`Offsets::inode_extent` and its like in koney-common), which the verifier checks again: to it
         // all of these are constants. It is aligned as in the object. The helper wrote the bytes; every `T` read here is an integer.
         Some(unsafe { member.cast::<T>().read() })
     }
