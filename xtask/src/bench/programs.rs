@@ -92,6 +92,8 @@ const fn grown_pipeline(words: &'static [&'static str], point: &'static [&'stati
 /// As far as the socket of a receiver.
 const SOCKETS: &[&str] = &["--folder", FOLDER, "--records", "2000", "--samples", "100", "--burst", "2000", "--rates", "10"];
 
+/// Makes the accesses.
+const ACTOR: &str = "koney-act";
 const KERNEL: &str = "6.12";
 const TIMEOUT: Duration = Duration::from_hours(1);
 const MEMORY_MIB: u32 = 4096;
@@ -177,6 +179,8 @@ fn in_a_guest(args: &BenchArgs, arch: Arch, program: &str, words: &[&str]) -> Re
     spec.timeout = TIMEOUT;
     spec.memory_mib = MEMORY_MIB;
     spec.programs.push(file.clone());
+    // Those that want somebody to act look for him beside themselves.
+    spec.programs.push(test::released(arch, ACTOR)?);
     spec.files.push((agent, PathBuf::from("/root/koney-agent")));
     spec.env.push(("KONEY_AGENT".to_owned(), "/root/koney-agent".to_owned()));
     let mut said = String::new();
