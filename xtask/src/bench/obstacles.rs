@@ -19,6 +19,16 @@ const OBSTACLES: &[(&str, &str)] = &[
         "With 200,000 keys a file in eleven finds its first slot taken and is asked again, and one in 190 finds all three taken and is looked up.",
     ),
     (
+        "real open",
+        "In a guest, whose processors are emulated several times slower than the machine they run on, and a TLS handshake is arithmetic.",
+    ),
+    ("resident memory", "Of 22 MiB idle, 11 are pages of the binary's file, 11 what it keeps of 1,000 traps and 300 containers."),
+    (
+        "start to armed",
+        "Measured in a guest that is emulated, with 300 containers and their 1,000 traps, and so a must that is neither met nor refuted: no machine \
+         that takes these programs natively was at hand.",
+    ),
+    (
         "binary / image",
         "The image is there. The binary is not: TLS, HTTP and the cluster's types are most of it, and it is built for size already.",
     ),
