@@ -3,14 +3,17 @@
 use std::{
     fs,
     io::{self, Write as _},
+    mem::offset_of,
     path::Path,
+    thread,
 };
 
+use aya::maps::{Array, Map, MapData, loaded_maps};
 use koney_agent::{
     event::{Observation, decode},
     kernel::{Choice, Detector, Job, KernelError, Method, Options, Ring, Rings, Root, is_canary},
 };
-use koney_common::{NameKey, TrapKey};
+use koney_common::{Gate, NameKey, TrapKey};
 
 /// A detector that is attached by one method.
 pub struct Sight {
@@ -53,6 +56,12 @@ impl Sight {
         self.detector.pool().name(&names).expect("the kernel takes the names");
     }
 
+    /// Makes every file look as if it were armed, until the tables are asked.
+    pub fn take_every_slot(&self) {
+        let taker = thread::Builder::new().stack_size(STACK).spawn(take_every_slot).expect("a thread");
+        taker.join().expect("the slots are taken");
+    }
+
     /// Everything seen of armed files since the last look, the canary left out.
     pub fn seen(&mut self) -> Vec<Observation> {
         let mut seen = drained(&mut self.rings.records);
@@ -84,6 +93,25 @@ fn drained(ring: &mut Ring) -> Vec<Observation> {
     ring.drain(usize::MAX, |record| seen.push(decode(record).expect("the kernel's record decodes")));
     ring.publish();
     seen
+}
+
+/// As large as the value, which is more than a test's thread has room for several times.
+const STACK: usize = 64 << 20;
+
+/// Overwrites every key's slot of every gate in this kernel.
+fn take_every_slot() {
+    type Value = [u8; size_of::<Gate>()];
+    let gates = loaded_maps().map(|map| map.expect("a map")).filter(|map| map.name_as_str() == Some("GATE"));
+    let mut taken = 0;
+    for gate in gates {
+        let data = MapData::from_id(gate.id()).expect("the gate is there");
+        let mut gate = Array::<_, Value>::try_from(Map::Array(data)).expect("an array of one value");
+        let mut value = gate.get(&0, 0).expect("it is readable");
+        value[offset_of!(Gate, slots)..offset_of!(Gate, threads)].fill(1);
+        gate.set(0, value, 0).expect("it is writable");
+        taken += 1;
+    }
+    assert!(taken > 0, "no gate is loaded");
 }
 
 /// The kernel itself says so: a list that cannot be read excuses nothing.

@@ -12,6 +12,7 @@ by_each_method!(
     other_names_are_not_told,
     a_name_of_few_bytes_counts_whole,
     a_long_name_is_known_by_its_beginning_and_length,
+    where_every_slot_is_taken_the_tables_decide,
 );
 
 mod moved {
@@ -106,4 +107,20 @@ async fn a_long_name_is_known_by_its_beginning_and_length(sight: &mut Sight) {
     assert_eq!(told(sight), [(Operation::Create, Check::Name)]);
     fs::write(stage.path().join(format!("{}y", "b".repeat(65))), "").expect("create");
     assert_eq!(told(sight), []);
+}
+
+/// As with so many traps that a file finds its slots taken by others.
+async fn where_every_slot_is_taken_the_tables_decide(sight: &mut Sight) {
+    let stage = stage();
+    let decoy = stage.path().join("decoy");
+    fs::write(&decoy, "secret").expect("plant");
+    sight.arm(&decoy).await;
+    sight.take_every_slot();
+    // First what makes its place before it names anything.
+    a_bind_mount_shows_its_own_name(sight).await;
+    a_file_made_at_once_is_told_with_every_touch(sight).await;
+    other_names_are_not_told(sight).await;
+    assert_eq!(sight.seen().len(), 0);
+    fs::read(&decoy).expect("read");
+    sight.one("the decoy");
 }
