@@ -55,13 +55,19 @@ fn besides_identity(gate: *mut Gate, file: Typed, again: impl Fn() -> Typed) -> 
     if is_named(gate, dentry) {
         return Some(Reason::File);
     }
+    unless_quiet(gate, || again().half::<{ member::MODE }>())
+}
+
+/// The questions that are asked while somebody arms, or a thread has touched a trap on an overlay.
+#[inline(always)]
+fn unless_quiet(gate: *mut Gate, mode: impl FnOnce() -> u32) -> Option<Reason> {
     if gate::is_quiet(gate) {
         return None;
     }
     if gate::arming(gate) {
         return Some(Reason::File);
     }
-    (again().half::<{ member::MODE }>() & (FMODE_NOACCOUNT | FMODE_WRITE) != 0).then_some(Reason::Awaited)
+    (mode() & (FMODE_NOACCOUNT | FMODE_WRITE) != 0).then_some(Reason::Awaited)
 }
 
 /// The kernel's identity of a file. Number and device are asked for in one question, although the device lies in another object: file systems
@@ -122,23 +128,17 @@ pub(crate) fn of_interest_by_reads(file: Address) -> Option<Reason> {
     if mount.word::<{ member::MOUNT_ROOT }>() == dentry.0 {
         return Some(Reason::Mounted);
     }
-    if gate::is_quiet(gate) {
-        return None;
-    }
-    if gate::arming(gate) {
-        return Some(Reason::File);
-    }
-    (file.half::<{ member::MODE }>() & (FMODE_NOACCOUNT | FMODE_WRITE) != 0).then_some(Reason::Awaited)
+    unless_quiet(gate, || file.half::<{ member::MODE }>())
 }
 
 /// A file with the slots of an armed one is that one, or there is another reason.
 #[inline(always)]
-pub(crate) fn is_more_than_its_slots(file: Typed, again: impl Fn() -> Typed) -> bool {
-    let key = key(file);
+pub(crate) fn is_more_than_its_slots(file: impl Fn() -> Typed) -> bool {
+    let key = key(file());
     // SAFETY: what is found is not looked at.
     let is_armed = unsafe { TRAPS.get(key) }.is_some();
     // SAFETY: as above.
-    is_armed || unsafe { CANDIDATES.get(key) }.is_some() || besides_identity(gate::value(), again(), again).is_some()
+    is_armed || unsafe { CANDIDATES.get(key) }.is_some() || besides_identity(gate::value(), file(), file).is_some()
 }
 
 /// Looks more closely; 1 where there is a record. A function of its own, so that the check of every open needs neither a stack nor a register

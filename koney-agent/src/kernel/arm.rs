@@ -158,10 +158,11 @@ impl Armory {
         // Until the keys are counted below: the program opens their slots without the lock, and a key that is disarmed meanwhile may
         // close them; nothing is overlooked as long as somebody is arming.
         let _guard = self.gate.arming();
+        let closed = lock(&self.traps).slots.closed();
         let request = ArmRequest { trap, holders: [NO_TRAP; ARM_KEYS], ..ArmRequest::default() };
         let (answer, opened) = self.open_as(request, || open::reopen(found))?;
         // Also where the open failed in the end: the program has answered before that (`do_dentry_open`, `fs/open.c`).
-        let keys = self.take(&answer);
+        let keys = self.take(&answer, closed);
         drop(opened.map_err(OpenError::Io)?);
         keys
     }
@@ -237,17 +238,17 @@ impl Armory {
     pub(super) fn close_unless(&self, keys: &[TrapKey], still: impl FnOnce() -> Vec<TrapKey>) {
         // Nothing is overlooked while slots are closed and opened again.
         let _guard = self.gate.arming();
-        let traps = lock(&self.traps);
+        let mut traps = lock(&self.traps);
         for key in keys {
             traps.slots.close(&self.gate, *key);
         }
         for key in still() {
-            self.gate.open(key);
+            self.gate.open_key(key);
         }
     }
 
-    /// Counts the keys that the program has entered.
-    fn take(&self, answer: &ArmRequest) -> Result<Vec<ArmedKey>, ArmError> {
+    /// Counts the keys that the program has entered, before which so many slots had been closed.
+    fn take(&self, answer: &ArmRequest, closed: u64) -> Result<Vec<ArmedKey>, ArmError> {
         let filled = (answer.filled as usize).min(ARM_KEYS);
         if filled == 0 {
             return Err(ArmError::NotSeen);
@@ -259,7 +260,10 @@ impl Armory {
             if traps.keys.insert(*key) {
                 traps.slots.add(*key);
             }
-            self.gate.open(*key);
+            // The program has opened them, and every page costs a mapping.
+            if traps.slots.closed() != closed {
+                self.gate.open_key(*key);
+            }
             keys.push(ArmedKey { key: *key, generation });
         }
         if keys.len() == filled { Ok(keys) } else { Err(ArmError::Full) }
@@ -274,7 +278,7 @@ impl Armory {
                 if traps.keys.insert(key) {
                     traps.slots.add(key);
                 }
-                self.gate.open(key);
+                self.gate.open_key(key);
                 Ok(())
             }
             Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

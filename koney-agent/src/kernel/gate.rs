@@ -29,55 +29,27 @@ pub(super) struct AgentId {
     pub(super) start_ns: u64,
 }
 
-/// A slot of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum NameSlot {
-    /// Of the first question.
-    First(usize),
-    /// Of the second.
-    Again(usize),
-}
-
-impl NameSlot {
-    /// Those of a name.
-    pub(super) fn of(name: &NameKey) -> [Self; 2] {
-        let hash = name.hash();
-        [Self::First(name_slot(hash)), Self::Again(name_slot_again(hash))]
-    }
-
-    /// Its place in the value.
-    const fn place(self) -> usize {
-        match self {
-            Self::First(slot) => mem::offset_of!(identity::Gate, names) + slot,
-            Self::Again(slot) => mem::offset_of!(identity::Gate, names_again) + slot,
-        }
-    }
-}
-
-/// A slot of a key.
+/// A slot of the gate, of whichever table, by the place of its byte in the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum KeySlot {
-    /// In the first table.
-    First(usize),
-    /// In the second.
-    Again(usize),
-    /// In the third.
-    AtLast(usize),
-}
+pub(super) struct Slot(usize);
 
-impl KeySlot {
-    /// Those of a key.
-    pub(super) const fn of(key: TrapKey) -> [Self; 3] {
-        [Self::First(key.slot()), Self::Again(key.slot_again()), Self::AtLast(key.slot_at_last())]
+impl Slot {
+    /// Those of a name, one in each table.
+    pub(super) fn of_name(name: &NameKey) -> [Self; 2] {
+        let hash = name.hash();
+        [
+            Self(mem::offset_of!(identity::Gate, names) + name_slot(hash)),
+            Self(mem::offset_of!(identity::Gate, names_again) + name_slot_again(hash)),
+        ]
     }
 
-    /// Its place in the value.
-    const fn place(self) -> usize {
-        match self {
-            Self::First(slot) => mem::offset_of!(identity::Gate, slots) + slot,
-            Self::Again(slot) => mem::offset_of!(identity::Gate, slots_again) + slot,
-            Self::AtLast(slot) => mem::offset_of!(identity::Gate, slots_at_last) + slot,
-        }
+    /// Those of a key, one in each table.
+    pub(super) const fn of_key(key: TrapKey) -> [Self; 3] {
+        [
+            Self(mem::offset_of!(identity::Gate, slots) + key.slot()),
+            Self(mem::offset_of!(identity::Gate, slots_again) + key.slot_again()),
+            Self(mem::offset_of!(identity::Gate, slots_at_last) + key.slot_at_last()),
+        ]
     }
 }
 
@@ -155,33 +127,9 @@ impl Gate {
         self.relieving().load(Ordering::SeqCst) != 0
     }
 
-    /// Lets opens of the key's slots through to the table.
-    pub(super) fn open(&self, key: TrapKey) {
-        for slot in KeySlot::of(key) {
-            self.let_through(slot.place());
-        }
-    }
-
-    /// Nothing is armed in the slot any more.
-    pub(super) fn close(&self, slot: KeySlot) {
-        // Costs some opens a closer look.
-        if let Err(error) = self.store(slot.place(), 0) {
-            debug!(%error, "a slot of the gate stays open");
-        }
-    }
-
-    /// Lets names of this slot through to the table of names, or no longer.
-    pub(super) fn set_name(&self, slot: NameSlot, open: bool) {
-        if open {
-            self.let_through(slot.place());
-        } else if let Err(error) = self.store(slot.place(), 0) {
-            debug!(%error, "a slot of the gate stays open");
-        }
-    }
-
-    /// Where that cannot be, everything is let through.
-    fn let_through(&self, place: usize) {
-        if let Err(error) = self.store(place, 1) {
+    /// Has the programs look more closely at what falls into the slot. Where that cannot be, they look at everything.
+    pub(super) fn open(&self, slot: Slot) {
+        if let Err(error) = self.store(slot, 1) {
             error!(
                 %error,
                 "a page of the gate cannot be mapped, so every open on this node is looked at, which is slower and overlooks nothing; \
@@ -191,16 +139,29 @@ impl Gate {
         }
     }
 
-    /// Stores a byte of a table.
-    fn store(&self, place: usize, byte: u8) -> io::Result<()> {
+    /// Opens the slots of a key.
+    pub(super) fn open_key(&self, key: TrapKey) {
+        for slot in Slot::of_key(key) {
+            self.open(slot);
+        }
+    }
+
+    /// Nothing falls into the slot any more.
+    pub(super) fn close(&self, slot: Slot) {
+        // Costs some opens a closer look.
+        if let Err(error) = self.store(slot, 0) {
+            debug!(%error, "a slot of the gate stays open");
+        }
+    }
+
+    fn store(&self, Slot(place): Slot, byte: u8) -> io::Result<()> {
         let within = place % page_size();
         let page = pages(&self.map, place - within, page_size())?;
         // SAFETY: below the length of the mapping.
         let target = unsafe { page.add(within) };
         // SAFETY: initialised, and only ever accessed atomically on this side.
         unsafe { AtomicU8::from_ptr(target.as_ptr()) }.store(byte, Ordering::SeqCst);
-        // SAFETY: the page that was mapped above, to which nothing refers any more.
-        unsafe { rustix::mm::munmap(page.as_ptr().cast(), page_size()) }?;
+        unmap(page, page_size());
         Ok(())
     }
 
@@ -263,11 +224,16 @@ fn pages(map: &OwnedFd, start: usize, length: usize) -> io::Result<NonNull<u8>> 
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
+/// Undoes that; nothing may refer to the pages any more.
+fn unmap(pages: NonNull<u8>, length: usize) {
+    // SAFETY: the range that `pages` obtained, to which its one user refers no more. The result is of no use: there is nothing left to do with
+    // the mapping.
+    let _unmapped = unsafe { rustix::mm::munmap(pages.as_ptr().cast(), length) };
+}
+
 impl Drop for Gate {
     fn drop(&mut self) {
-        // SAFETY: the range that `map` obtained; no reference into it outlives `self`. The result is of no use: there is nothing
-        // left to do with the mapping.
-        let _unmapped = unsafe { rustix::mm::munmap(self.value.as_ptr().cast(), HEAD) };
+        unmap(self.value.cast(), HEAD);
     }
 }
 

@@ -7,7 +7,7 @@ use koney_common::NameKey;
 use tracing::warn;
 
 use super::{
-    gate::{Gate, NameSlot},
+    gate::{Gate, Slot},
     pod::Name,
 };
 
@@ -16,7 +16,7 @@ pub(super) struct Names {
     table: HashMap<MapData, Name, u32>,
     known: BTreeSet<NameKey>,
     /// Names per gate slot: a slot is closed with its last name.
-    slots: BTreeMap<NameSlot, usize>,
+    slots: BTreeMap<Slot, usize>,
 }
 
 impl Names {
@@ -29,19 +29,19 @@ impl Names {
         for name in wanted.difference(&self.known.clone()) {
             self.table.insert(Name(*name), 1, 0)?;
             self.known.insert(*name);
-            for slot in NameSlot::of(name) {
+            for slot in Slot::of_name(name) {
                 *self.slots.entry(slot).or_default() += 1;
-                gate.set_name(slot, true);
+                gate.open(slot);
             }
         }
         for name in self.known.clone().difference(wanted) {
             self.known.remove(name);
-            for slot in NameSlot::of(name) {
+            for slot in Slot::of_name(name) {
                 let left = self.slots.entry(slot).or_default();
                 *left = left.saturating_sub(1);
                 if *left == 0 {
                     self.slots.remove(&slot);
-                    gate.set_name(slot, false);
+                    gate.close(slot);
                 }
             }
             if let Err(error) = self.table.remove(&Name(*name)) {

@@ -4,37 +4,46 @@ use std::collections::HashMap;
 
 use koney_common::TrapKey;
 
-use super::gate::{Gate, KeySlot};
+use super::gate::{Gate, Slot};
 
 /// Armed keys per slot.
 #[derive(Debug, Default)]
-pub(super) struct Slots(HashMap<KeySlot, u32>);
+pub(super) struct Slots {
+    keys: HashMap<Slot, u32>,
+    closed: u64,
+}
 
 impl Slots {
     /// One more key is armed.
     pub(super) fn add(&mut self, key: TrapKey) {
-        for slot in KeySlot::of(key) {
-            *self.0.entry(slot).or_default() += 1;
+        for slot in Slot::of_key(key) {
+            *self.keys.entry(slot).or_default() += 1;
         }
     }
 
     /// One fewer.
     pub(super) fn remove(&mut self, key: TrapKey) {
-        for slot in KeySlot::of(key) {
-            let Some(count) = self.0.get_mut(&slot) else { continue };
+        for slot in Slot::of_key(key) {
+            let Some(count) = self.keys.get_mut(&slot) else { continue };
             *count -= 1;
             if *count == 0 {
-                self.0.remove(&slot);
+                self.keys.remove(&slot);
             }
         }
     }
 
     /// Closes those of the key's slots into which no armed key falls.
-    pub(super) fn close(&self, gate: &Gate, key: TrapKey) {
-        for slot in KeySlot::of(key) {
-            if !self.0.contains_key(&slot) {
+    pub(super) fn close(&mut self, gate: &Gate, key: TrapKey) {
+        for slot in Slot::of_key(key) {
+            if !self.keys.contains_key(&slot) {
+                self.closed += 1;
                 gate.close(slot);
             }
         }
+    }
+
+    /// How many slots were closed so far: while it stays, what the programs have opened is open.
+    pub(super) const fn closed(&self) -> u64 {
+        self.closed
     }
 }

@@ -43,8 +43,7 @@ macro_rules! file_open {
         #[inline(never)]
         fn opened(context: *mut core::ffi::c_void, reason: u64) -> u64 {
             let context = $context::new(context);
-            let object = || $object(&context);
-            if reason != $crate::every::Reason::Armed as u64 || $crate::every::is_more_than_its_slots(object(), object) {
+            if reason != $crate::every::Reason::Armed as u64 || $crate::every::is_more_than_its_slots(|| $object(&context)) {
                 $crate::hooks::file_opened(&context, reason);
             }
             0

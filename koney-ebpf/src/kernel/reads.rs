@@ -1,7 +1,7 @@
 //! What the check of every open reads where it cannot load: by calls of a helper, of which each costs as much as all else that a question
 //! takes, so neighbours are read at once. Offsets stand in the instructions, as in [`super::relocated`].
 
-use core::{arch::asm, mem::MaybeUninit};
+use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use koney_common::{
@@ -9,7 +9,10 @@ use koney_common::{
     relocation::{FIRST_COPIED, FIRST_LENGTH, FIRST_MEMBER, FIRST_OFFSET, FIRST_START, Part},
 };
 
-use super::object::Room;
+use super::{
+    object::Room,
+    relocated::{half, immediate, load},
+};
 
 /// An object of the kernel at an address, which need not be readable: what cannot be read is zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,11 +39,7 @@ impl Address {
     pub(crate) fn part<const WORDS: usize, const PART: i32>(self, room: &mut Room<WORDS>) -> Copied<'_, WORDS, PART> {
         let length = length::<PART>();
         if length != 0 {
-            let start: u64;
-            // SAFETY: a constant, whose value the agent fills in.
-            unsafe {
-                asm!("{value} = {place}", value = lateout(reg) start, place = const { FIRST_START + PART }, options(pure, nomem, nostack));
-            }
+            let start = immediate!(FIRST_START + PART);
             // SAFETY: a part is no longer than its room (`Extent::of` of koney-common), which the verifier checks again: to it the length is a
             // constant. The helper fails instead of faulting, and fills what it was given with zeros then.
             unsafe { bpf_probe_read_kernel(room.as_mut_ptr().cast(), length as u32, (self.0 + start) as *const _) };
@@ -62,16 +61,7 @@ impl Address {
 
     #[inline(always)]
     fn member<const MEMBER: i16, T: Copy + Default>(self) -> T {
-        let offset: u64;
-        // SAFETY: a constant, whose value the agent fills in.
-        unsafe {
-            asm!(
-                "{value} = {place}",
-                value = lateout(reg) offset,
-                place = const { FIRST_OFFSET + (MEMBER - FIRST_MEMBER) as i32 },
-                options(pure, nomem, nostack)
-            );
-        }
+        let offset = immediate!(FIRST_OFFSET + (MEMBER - FIRST_MEMBER) as i32);
         if offset == u64::from(ABSENT) {
             return T::default();
         }
@@ -85,25 +75,13 @@ impl Address {
 }
 
 impl<const WORDS: usize, const PART: i32> Copied<'_, WORDS, PART> {
-    /// A member of eight bytes, or a pointer.
+    /// A member of eight bytes, or a pointer. The helper wrote the bytes.
     #[inline(always)]
     pub(crate) fn word<const MEMBER: i16>(&self) -> u64 {
         if length::<PART>() == 0 {
             return self.object.word::<MEMBER>();
         }
-        let value;
-        // SAFETY: a load within the copy, whose offset the agent fills in; the part holds the member, which the verifier checks again. The
-        // helper wrote the bytes.
-        unsafe {
-            asm!(
-                "{value} = *(u64 *)({room} + {place})",
-                value = lateout(reg) value,
-                room = in(reg) self.room.as_ptr(),
-                place = const { FIRST_COPIED + (MEMBER - FIRST_MEMBER) },
-                options(pure, readonly, nostack)
-            );
-        }
-        value
+        load!("u64", self.room.as_ptr(), FIRST_COPIED + (MEMBER - FIRST_MEMBER))
     }
 
     /// A member of four bytes.
@@ -112,30 +90,12 @@ impl<const WORDS: usize, const PART: i32> Copied<'_, WORDS, PART> {
         if length::<PART>() == 0 {
             return self.object.half::<MEMBER>();
         }
-        let value: u64;
-        // SAFETY: as for `word`.
-        unsafe {
-            asm!(
-                "{value} = *(u32 *)({room} + {place})",
-                value = lateout(reg) value,
-                room = in(reg) self.room.as_ptr(),
-                place = const { FIRST_COPIED + (MEMBER - FIRST_MEMBER) },
-                options(pure, readonly, nostack)
-            );
-        }
-        // SAFETY: a load of four bytes leaves zeros above them.
-        unsafe { core::hint::assert_unchecked(u32::try_from(value).is_ok()) };
-        value as u32
+        half!(self.room.as_ptr(), FIRST_COPIED + (MEMBER - FIRST_MEMBER))
     }
 }
 
 /// A part's length, a constant to the verifier and none to the compiler.
 #[inline(always)]
 fn length<const PART: i32>() -> u64 {
-    let length: u64;
-    // SAFETY: a constant, whose value the agent fills in.
-    unsafe {
-        asm!("{value} = {place}", value = lateout(reg) length, place = const { FIRST_LENGTH + PART }, options(pure, nomem, nostack));
-    }
-    length
+    immediate!(FIRST_LENGTH + PART)
 }

@@ -4,6 +4,53 @@ use core::{arch::asm, ffi::c_void};
 
 use koney_common::relocation::{CAST, FILE_TYPE, Member};
 
+/// The constant that stands at this place: one to the verifier, and to the compiler any number.
+macro_rules! immediate {
+    ($place:expr) => {{
+        let value: u64;
+        // SAFETY: a constant, whose value the agent fills in.
+        unsafe {
+            core::arch::asm!(
+                "{value} = {place}",
+                value = lateout(reg) value,
+                place = const { $place },
+                options(pure, nomem, nostack)
+            );
+        }
+        value
+    }};
+}
+
+/// A load of this width from an object or a copy of one, from the offset that stands at this place.
+macro_rules! load {
+    ($width:literal, $object:expr, $place:expr) => {{
+        let value: u64;
+        // SAFETY: a load whose offset the agent fills in, and which the verifier checks against what it knows of the object.
+        unsafe {
+            core::arch::asm!(
+                concat!("{value} = *(", $width, " *)({object} + {place})"),
+                value = lateout(reg) value,
+                object = in(reg) $object,
+                place = const { $place },
+                options(pure, readonly, nostack)
+            );
+        }
+        value
+    }};
+}
+
+/// A load of four bytes.
+macro_rules! half {
+    ($object:expr, $place:expr) => {{
+        let value = $crate::kernel::relocated::load!("u32", $object, $place);
+        // SAFETY: a load of four bytes leaves zeros above them.
+        unsafe { core::hint::assert_unchecked(u32::try_from(value).is_ok()) };
+        value as u32
+    }};
+}
+
+pub(crate) use {half, immediate, load};
+
 /// An object of the kernel whose type the verifier knows, so that a load is one instruction: the argument of an LSM or fentry program or
 /// what was loaded from it. A bad address gives zero (`kernel/bpf/verifier.c`, `check_ptr_to_btf_access`, `PROBE_MEM`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,9 +68,7 @@ impl Typed {
     /// A number that is the address of a `struct file`, since 6.2.
     #[inline(always)]
     pub(crate) fn cast(file: u64) -> Self {
-        let kind: u64;
-        // SAFETY: a constant, whose value the agent fills in.
-        unsafe { asm!("{kind} = {place}", kind = lateout(reg) kind, place = const FILE_TYPE, options(pure, nomem, nostack)) };
+        let kind = immediate!(FILE_TYPE);
         let object;
         // SAFETY: becomes a call of `bpf_rdonly_cast`, which changes nothing but what the verifier knows, and like every call may leave
         // anything in the registers of arguments.
@@ -43,40 +88,16 @@ impl Typed {
         Self(object)
     }
 
-    /// A member of eight bytes, or a pointer.
+    /// A member of eight bytes, or a pointer. The verifier checks offset and width against the object's type.
     #[inline(always)]
     pub(crate) fn word<const MEMBER: i16>(self) -> u64 {
-        let value;
-        // SAFETY: a load whose offset the agent fills in; the verifier checks offset and width against the object's type.
-        unsafe {
-            asm!(
-                "{value} = *(u64 *)({object} + {place})",
-                value = lateout(reg) value,
-                object = in(reg) self.0,
-                place = const MEMBER,
-                options(pure, readonly, nostack)
-            );
-        };
-        value
+        load!("u64", self.0, MEMBER)
     }
 
     /// A member of four bytes.
     #[inline(always)]
     pub(crate) fn half<const MEMBER: i16>(self) -> u32 {
-        let value: u64;
-        // SAFETY: as for `word`.
-        unsafe {
-            asm!(
-                "{value} = *(u32 *)({object} + {place})",
-                value = lateout(reg) value,
-                object = in(reg) self.0,
-                place = const MEMBER,
-                options(pure, readonly, nostack)
-            );
-        };
-        // SAFETY: a load of four bytes leaves zeros above them.
-        unsafe { core::hint::assert_unchecked(u32::try_from(value).is_ok()) };
-        value as u32
+        half!(self.0, MEMBER)
     }
 
     /// What a member points to.
