@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::time::{ClockId, clock_gettime};
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike as _},
+};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// Blocks in a row that must agree, and how many are tried.
@@ -26,9 +30,12 @@ const NEAR: i64 = 200;
 /// How an operation is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Operations in a round.
+    /// Operations in a part, which is counted by itself: short, so that no timer ticks in most of its rounds. After bpftrace or an agent has come,
+    /// some kernels tick each millisecond for a while (6.1), which is 85 opens.
     pub operations: u32,
-    /// Rounds in a block. The median of a block is that of a round in which no timer ticked.
+    /// Parts in a round: together, as many operations as there are different ones.
+    pub parts: usize,
+    /// Rounds in a block, which is the sum of its parts' medians.
     pub rounds: usize,
     /// Whose instructions.
     pub of: Of,
@@ -43,13 +50,16 @@ pub enum Of {
     All,
     /// Those of this thread, in the program and in the kernel.
     Thread,
+    /// Those of this process and of all that it has waited for, to two thousand: some kernels idle until the next tick between a child's end and
+    /// its parent's going on (6.1), which is time and no instruction.
+    Processes,
 }
 
 impl Effort {
     /// For a system call.
-    pub const CALL: Self = Self { operations: 100, rounds: 31, of: Of::All, exact: true };
+    pub const CALL: Self = Self { operations: 10, parts: 10, rounds: 31, of: Of::All, exact: true };
     /// For whole processes.
-    pub const PROCESS: Self = Self { operations: 1, rounds: 11, of: Of::All, exact: false };
+    pub const PROCESS: Self = Self { operations: 1, parts: 1, rounds: 11, of: Of::Processes, exact: false };
 }
 
 /// Instructions that one operation takes, exact to a hundredth.
@@ -124,11 +134,22 @@ pub fn now(of: Of) -> Duration {
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     match of {
         Of::All => START.elapsed(),
-        Of::Thread => {
-            let now = clock_gettime(ClockId::ThreadCPUTime);
-            Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
-        }
+        Of::Thread => duration(clock_gettime(ClockId::ThreadCPUTime)),
+        Of::Processes => duration(clock_gettime(ClockId::ProcessCPUTime)) + children(),
     }
+}
+
+fn duration(time: Timespec) -> Duration {
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Processor time of the children that were waited for: a sum of the scheduler's, which the kernel only splits into the two (`kernel/sched/cputime.c`,
+/// `cputime_adjust`).
+fn children() -> Duration {
+    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(Duration::ZERO, |usage| {
+        let micros = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or_default();
+        Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
+    })
 }
 
 fn block(
@@ -136,16 +157,24 @@ fn block(
     before: &mut impl FnMut() -> io::Result<()>,
     operation: &mut impl FnMut() -> io::Result<()>,
 ) -> io::Result<Instructions> {
-    let mut rounds = Vec::with_capacity(effort.rounds);
+    let mut parts = vec![Vec::with_capacity(effort.rounds); effort.parts];
+    let mut reading = Vec::with_capacity(effort.rounds);
     for _ in 0..effort.rounds {
         before()?;
         let start = now(effort.of);
-        for _ in 0..effort.operations {
-            operation()?;
+        reading.push(now(effort.of).saturating_sub(start));
+        for part in &mut parts {
+            let start = now(effort.of);
+            for _ in 0..effort.operations {
+                operation()?;
+            }
+            part.push(now(effort.of).saturating_sub(start));
         }
-        rounds.push(now(effort.of).saturating_sub(start));
     }
-    Ok(Instructions::of(median(rounds), effort.operations))
+    // What reading the clock takes is in each part.
+    let reading = median(reading);
+    let all = parts.into_iter().map(|part| median(part).saturating_sub(reading)).sum();
+    Ok(Instructions::of(all, effort.operations * u32::try_from(effort.parts).unwrap_or(u32::MAX)))
 }
 
 fn median(mut rounds: Vec<Duration>) -> Duration {
