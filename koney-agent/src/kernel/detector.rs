@@ -27,6 +27,7 @@ use super::{
     ring::Ring,
     settings,
     sweep::{Crowds, Slots},
+    types::Types,
     workers::ArmPool,
 };
 
@@ -100,13 +101,14 @@ impl Detector {
     pub fn start_in(options: Options, root: Option<&Path>) -> Result<(Self, Rings), KernelError> {
         environment::require_privilege()?;
         let environment = Environment::read();
+        let types = Types::begin();
         let btf = offsets::read_btf()?;
         let (layout, problems) = offsets::resolve(&btf);
         offsets::require_identity(&layout)?;
         offsets::report(&problems);
         let pins = root.and_then(pins);
         let (config, places) = (settings::read(options.throttle, &btf, &layout), Places::new(layout, &btf));
-        let mut programs = Programs::load(layout, config, &places, options, pins)?;
+        let mut programs = Programs::load(layout, config, &places, options, pins, types)?;
         drop(btf);
         if options.diagnostics {
             diagnostics::forward(programs.ebpf_mut());

@@ -3,13 +3,14 @@
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
+    path::PathBuf,
 };
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::MapData,
     programs::{
-        Program, ProgramError,
+        Program,
         links::{FdLink, PinnedLink},
     },
 };
@@ -24,7 +25,9 @@ use super::{
     object,
     pins::{self, Pins},
     pod::{Layout, Settings},
+    program,
     relocate::{self, Places},
+    types::{self, Types},
 };
 use crate::causes::chain;
 
@@ -48,24 +51,23 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// With `pins`, maps and links outlive the agent once they are kept.
+    /// `types` are this kernel's. With `pins`, maps and links outlive the agent once they are kept.
     pub(super) fn load(
         offsets: Offsets,
         config: Config,
         places: &Places,
         options: Options,
         pins: Option<Pins>,
+        types: Types,
     ) -> Result<Self, KernelError> {
         let bytes = object::embedded().ok_or(KernelError::NoObject)?;
         raise_memory_limit();
         let gate = relocate::gate()?;
         let bytes = places.fill(bytes, &gate)?;
-        let btf = Btf::from_sys_fs().map_err(|error| KernelError::Load(chain(&error)))?;
         let (layout, settings) = (Layout(offsets), Settings(config));
         // 0 switches the log sites off: the verifier removes them. 5 is `Level::Trace`.
         let level: u8 = if options.diagnostics { 5 } else { 0 };
         let mut ebpf = EbpfLoader::new()
-            .btf(Some(&btf))
             .override_global("OFFSETS", &layout, true)
             .override_global("CONFIG", &settings, true)
             .override_global(aya_log::LEVEL, &level, true)
@@ -80,7 +82,7 @@ impl Programs {
             pinned.map_err(|error| KernelError::Load(format!("map {name} cannot be pinned: {}", chain(&error))))?;
         }
         let unpinnable = if Environment::read().older_than(5, 15) { |method| method == Method::Kprobe } else { |_method| false };
-        let btf = Some(btf);
+        let btf = Some(types.read()?);
         let (attached, links, changes) = (Vec::new(), Vec::new(), options.changes);
         Ok(Self {
             ebpf,
@@ -148,28 +150,58 @@ impl Programs {
     /// cost nothing else.
     pub(super) fn attach(&mut self, method: Method) -> Result<Vec<HookFailure>, String> {
         self.detach();
-        if let Err(reason) = self.attach_one(method, Hook::FileOpen) {
-            if method != Method::Kprobe || !std::mem::take(&mut self.can_cast) {
+        let mut others: Vec<Hook> = if self.changes { Hook::CHANGES.to_vec() } else { Vec::new() };
+        others.extend(self.denied.then_some(Hook::Denied));
+        let mut opened = self.attach_open(method, &others);
+        if let Err(reason) = &opened
+            && method == Method::Kprobe
+            && std::mem::take(&mut self.can_cast)
+        {
+            tracing::debug!(reason, "this kernel casts no addresses to types: they are probed");
+            opened = self.attach_open(method, &others);
+        }
+        let mut failures = match opened {
+            Ok(failures) => failures,
+            Err(reason) => {
+                others.into_iter().chain([Hook::FileOpen]).for_each(|hook| self.unload(method, hook));
                 return Err(reason);
             }
-            tracing::debug!(reason, "this kernel casts no addresses to types: they are probed");
-            self.attach_one(method, Hook::FileOpen)?;
-        }
+        };
         self.attached.push((method, Hook::FileOpen));
-        let mut failures = Vec::new();
-        let changes: &[Hook] = if self.changes { &Hook::CHANGES } else { &[] };
-        for hook in changes.iter().copied() {
+        for hook in others {
+            if failures.iter().any(|failure| failure.hook == hook) {
+                continue;
+            }
             match self.attach_one(method, hook) {
                 Ok(()) => self.attached.push((method, hook)),
-                Err(reason) => failures.push(HookFailure { hook, reason }),
+                Err(reason) => {
+                    self.unload(method, hook);
+                    failures.push(HookFailure { hook, reason });
+                }
             }
         }
-        if self.denied {
-            match self.attach_one(method, Hook::Denied) {
-                Ok(()) => self.attached.push((method, Hook::Denied)),
-                Err(reason) => failures.push(HookFailure { hook: Hook::Denied, reason }),
+        failures.sort_by_key(|failure| failure.hook);
+        Ok(failures)
+    }
+
+    /// Attaches the program of opens and meanwhile loads those of the other hooks; tells which of these the kernel refused.
+    fn attach_open(&mut self, method: Method, others: &[Hook]) -> Result<Vec<HookFailure>, String> {
+        let open = self.program(method, Hook::FileOpen);
+        let names: Vec<_> = others.iter().map(|hook| (*hook, self.program(method, *hook))).collect();
+        let wants_link = self.pin_of(method, Hook::FileOpen).is_some();
+        let btf = types::kept(&mut self.btf)?;
+        let (mut opens, mut rest) = (None, Vec::new());
+        for (name, program) in self.ebpf.programs_mut() {
+            if name == open {
+                opens = Some(program);
+            } else if let Some((hook, _)) = names.iter().find(|(_, other)| name == other) {
+                rest.push((*hook, program));
             }
         }
+        let opens = opens.ok_or_else(|| lacks(&open))?;
+        let attach = || program::attach(method, Hook::FileOpen, opens, btf, wants_link);
+        let (link, failures) = program::load_beside(method, rest, btf, attach)?;
+        self.keep_link(method, Hook::FileOpen, link)?;
         Ok(failures)
     }
 
@@ -201,17 +233,22 @@ impl Programs {
 
     fn attach_one(&mut self, method: Method, hook: Hook) -> Result<(), String> {
         let name = self.program(method, hook);
-        let Self { ebpf, btf, pins, links, unpinnable, .. } = self;
-        let pin = pins.as_ref().filter(|_| !unpinnable(method)).map(|pins| pins.link(hook.name()));
-        let program = ebpf.program_mut(&name).ok_or_else(|| format!("the object has no program {name}"))?;
-        let btf = match btf {
-            Some(btf) => btf,
-            None => btf.insert(Btf::from_sys_fs().map_err(|error| chain(&error))?),
-        };
-        let link = attach(method, hook, program, btf, pin.is_some())?;
-        if let (Some(path), Some(link)) = (pin, link) {
+        let wants_link = self.pin_of(method, hook).is_some();
+        let btf = types::kept(&mut self.btf)?;
+        let program = self.ebpf.program_mut(&name).ok_or_else(|| lacks(&name))?;
+        let link = program::attach(method, hook, program, btf, wants_link)?;
+        self.keep_link(method, hook, link)
+    }
+
+    /// Where the link of a program is pinned, if it is.
+    fn pin_of(&self, method: Method, hook: Hook) -> Option<PathBuf> {
+        self.pins.as_ref().filter(|_| !(self.unpinnable)(method)).map(|pins| pins.link(hook.name()))
+    }
+
+    fn keep_link(&mut self, method: Method, hook: Hook, link: Option<FdLink>) -> Result<(), String> {
+        if let Some((path, link)) = self.pin_of(method, hook).zip(link) {
             let pinned = link.pin(path).map_err(|error| format!("the link cannot be pinned: {}", chain(&error)))?;
-            links.push((hook, pinned));
+            self.links.push((hook, pinned));
         }
         Ok(())
     }
@@ -260,57 +297,8 @@ impl Programs {
     }
 }
 
-/// Loads and attaches a program. Gives its link where that is `wanted`; else the program keeps it.
-fn attach(method: Method, hook: Hook, program: &mut Program, btf: &Btf, wanted: bool) -> Result<Option<FdLink>, String> {
-    let refused = |error: ProgramError| explain(&error);
-    let function = hook.function();
-    Ok(match (method, program) {
-        (Method::Lsm, Program::Lsm(lsm)) => {
-            let id = loaded(lsm.load(hook.lsm(), btf)).and_then(|()| lsm.attach()).map_err(refused)?;
-            if wanted { Some(lsm.take_link(id).map_err(refused)?.into()) } else { None }
-        }
-        (Method::Fentry, Program::FEntry(fentry)) => {
-            let id = loaded(fentry.load(&function, btf)).and_then(|()| fentry.attach()).map_err(refused)?;
-            if wanted { Some(fentry.take_link(id).map_err(refused)?.into()) } else { None }
-        }
-        (Method::Kprobe, Program::KProbe(kprobe)) => {
-            let id = loaded(kprobe.load()).and_then(|()| kprobe.attach(&function, 0)).map_err(refused)?;
-            let link = if wanted { Some(kprobe.take_link(id).map_err(refused)?) } else { None };
-            link.map(|link| link.try_into().map_err(|error| chain(&error))).transpose()?
-        }
-        (_, Program::FExit(fexit)) if hook == Hook::Denied => {
-            let id = loaded(fexit.load(&function, btf)).and_then(|()| fexit.attach()).map_err(refused)?;
-            if wanted { Some(fexit.take_link(id).map_err(refused)?.into()) } else { None }
-        }
-        _ => return Err(format!("the program of {hook} by {method} is of another type")),
-    })
-}
-
-fn loaded(result: Result<(), ProgramError>) -> Result<(), ProgramError> {
-    match result {
-        Err(ProgramError::AlreadyLoaded) => Ok(()),
-        other => other,
-    }
-}
-
-/// What the verifier prints after its verdict (`print_verification_stats`, `kernel/bpf/verifier.c`).
-const STATISTICS: [&str; 5] = ["processed", "stack depth", "subprog", "verification time", "insns processed"];
-
-/// The errno and the verifier's last telling line; the whole log goes to the debug level.
-fn explain(error: &ProgramError) -> String {
-    match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            tracing::debug!(%log, "verifier log");
-            let telling =
-                log.lines().rev().map(str::trim).find(|line| !line.is_empty() && !STATISTICS.iter().any(|s| line.starts_with(s)));
-            match telling {
-                Some(line) => format!("refused at load ({io_error}): {line}"),
-                None => format!("refused at load ({io_error}), the verifier said nothing"),
-            }
-        }
-        other => format!("refused at attach: {}", chain(other)),
-    }
+fn lacks(program: &str) -> String {
+    format!("the object has no program {program}")
 }
 
 /// Before 5.11 map memory counts against `RLIMIT_MEMLOCK`; without `CAP_SYS_RESOURCE` the limit stays and the load says what it lacked.

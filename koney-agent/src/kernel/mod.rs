@@ -29,6 +29,7 @@ mod offsets;
 mod open;
 pub mod pins;
 mod pod;
+mod program;
 mod relocate;
 mod repeats;
 mod ring;
@@ -37,6 +38,7 @@ mod settings;
 mod slots;
 mod survey;
 mod sweep;
+mod types;
 mod watching;
 mod workers;
 
