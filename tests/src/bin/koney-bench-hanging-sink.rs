@@ -2,12 +2,18 @@
 //!
 //! `koney-bench-hanging-sink [--rounds 6] [--samples 100] [--hanging 1] [--folder DIR]`, on any machine.
 //!
-//! Rounds alternate: in one there is a healthy sink alone, in the next `--hanging` further ones whose receivers take each request and never
-//! answer. Everything else is the same: queues on disk, TLS to receivers on loopback, single records of a real kernel one after another,
-//! timed until the healthy receiver has read the request. `ratio` compares the medians of each pair of rounds (with the hanging ones ÷
-//! without); `noise` compares rounds without them, one with the next, and says what ratios this machine makes of nothing.
+//! Rounds alternate: in one there is a sink alone, in the next `--others` further ones whose receivers answer, in the third as many whose
+//! receivers take each request and never answer. Everything else is the same: queues on disk, TLS to receivers on loopback, single records
+//! of a real kernel one after another, timed until the first sink's receiver has read the request. A further sink has a queue that is synced
+//! and requests that are made, whether it answers or not, so `ratio` compares the medians of neighbouring rounds with hanging and with
+//! answering ones (hanging ÷ answering); `noise` compares rounds with answering ones, one with the next, and says what ratios this machine
+//! makes of nothing.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    iter,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
@@ -33,9 +39,9 @@ struct Options {
     /// Samples of a round
     #[arg(long, default_value_t = 100)]
     samples: u32,
-    /// Sinks that hang
+    /// Further sinks, which answer or hang
     #[arg(long, default_value_t = 1)]
-    hanging: usize,
+    others: usize,
     /// Folder of the queues [default: a temporary one]
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -47,31 +53,38 @@ async fn main() -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let folder = options.folder.clone().unwrap_or_else(|| temporary.path().to_owned()).join("koney-bench-hanging-sink");
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut alone, mut answering, mut hanging) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..options.rounds {
-        without.push(round(&options, &folder.join(format!("{number}-without")), 0).await?);
-        with.push(round(&options, &folder.join(format!("{number}-with")), options.hanging).await?);
-        note(&format!("round {number}: {} ms, with a hanging sink {} ms", median(&without), median(&with)));
+        let folder = |kind: &str| folder.join(format!("{number}-{kind}"));
+        alone.push(round(&options, &folder("alone"), None).await?);
+        answering.push(round(&options, &folder("answering"), Some(Connection::Kept)).await?);
+        hanging.push(round(&options, &folder("hanging"), Some(Connection::Hanging)).await?);
+        let medians = [&alone, &answering, &hanging].map(|rounds| median(rounds));
+        note(&format!(
+            "round {number}: alone {} ms, beside one that answers {} ms, beside one that hangs {} ms",
+            medians[0], medians[1], medians[2]
+        ));
     }
-    let pairs = without.iter().zip(&with).map(|(without, with)| ratio(with, without));
-    let neighbours = without.iter().zip(without.iter().skip(1)).map(|(one, next)| ratio(next, one));
+    let pairs = answering.iter().zip(&hanging).map(|(answering, hanging)| ratio(hanging, answering));
+    let neighbours = answering.iter().zip(answering.iter().skip(1)).map(|(one, next)| ratio(next, one));
     let facts = json!({
-        "hanging": options.hanging, "rounds": options.rounds, "folder": file_system(&folder)?,
-        "without_ms": all(&without).milliseconds(), "with_ms": all(&with).milliseconds(),
+        "others": options.others, "rounds": options.rounds, "folder": file_system(&folder)?, "alone_ms": all(&alone).milliseconds(),
+        "answering_ms": all(&answering).milliseconds(), "hanging_ms": all(&hanging).milliseconds(),
         "ratio": spread(pairs.collect()), "noise": spread(neighbours.collect()),
     });
     result("hanging-sink", &facts)?;
     std::fs::remove_dir_all(&folder).context("remove the queues")
 }
 
-async fn round(options: &Options, folder: &std::path::Path, hanging: usize) -> Result<Distribution> {
-    let healthy = Arrivals::start(Connection::Kept).await?;
-    let mut configs = vec![config(&healthy.sink("healthy"))];
-    let mut hung = Vec::new();
-    for number in 0..hanging {
-        let receiver = Arrivals::start(Connection::Hanging).await?;
-        configs.push(config(&receiver.sink(&format!("hanging-{number}"))));
-        hung.push(receiver);
+/// `others` is what receivers there are besides the one that is timed.
+async fn round(options: &Options, folder: &Path, others: Option<Connection>) -> Result<Distribution> {
+    let first = Arrivals::start(Connection::Kept).await?;
+    let mut configs = vec![config(&first.sink("first"))];
+    let mut receivers = Vec::new();
+    for (number, connection) in iter::repeat_n(others, options.others).flatten().enumerate() {
+        let receiver = Arrivals::start(connection).await?;
+        configs.push(config(&receiver.sink(&format!("other-{number}"))));
+        receivers.push(receiver);
     }
     let sinks = SinkSet::new(Settings { folder: Some(folder.to_owned()), ..Settings::default() });
     sinks.reconcile(configs);
@@ -80,13 +93,13 @@ async fn round(options: &Options, folder: &std::path::Path, hanging: usize) -> R
     let mut replay = Replay::new(recorded.table()?, sinks, true);
     let mut times = Distribution::default();
     for number in 0..WARM_UP + options.samples {
-        let time = way(&mut replay, &mut recorded, number, &healthy).await?;
+        let time = way(&mut replay, &mut recorded, number, &first).await?;
         if number >= WARM_UP {
             times.add(time);
         }
         sleep(PAUSE).await;
     }
-    ensure!(hung.iter().all(|receiver| !receiver.so_far().is_empty()), "a sink that is to hang was never tried");
+    ensure!(receivers.iter().all(|receiver| !receiver.so_far().is_empty()), "a further sink was never tried");
     // The hanging ones keep theirs.
     drop(replay.sinks().shutdown(Duration::from_millis(100)).await);
     Ok(times)

@@ -5,8 +5,8 @@
 //! One clock is read twice (`CLOCK_BOOTTIME`): by the intruder, a process of its own, right before its `open`, and by the receiver when it
 //! has read the last byte of the request's body. Between them are the kernel's record, decoding, `/proc`, rendering, the queues on disk
 //! with their syncs (standard output's too), the request, TLS, and the receiver's own reading. Each sample is the first access of a trap:
-//! what follows within a window may wait to be told in one. Samples do not overlap, and each begins when nothing is under way. In a guest
-//! all of it is emulated, the disk of `--state` included; the result names its file system.
+//! what follows within a window may wait to be told in one. Samples do not overlap, and each begins when nothing is under way. A guest's
+//! processors are emulated, and what it syncs is synced by the machine only where `--state` lies on a disk: the result names its file system.
 
 use std::{
     env, fs,
@@ -104,7 +104,9 @@ async fn sample(options: &Options, connection: Connection) -> Result<()> {
     let decoys = plant(&stage, options.warm_up + options.samples)?;
     let sink = arrivals.sink("dynatrace");
     stage.put("sink.yaml", &format!("{}---\n{}", sink.resource(), sink.secret()))?;
-    let kept = options.state.clone().unwrap_or_else(|| stage.path("bench-state"));
+    // An agent without a past, whatever was sampled before.
+    let name = if connection == Connection::Kept { "open" } else { "not open" };
+    let kept = options.state.clone().unwrap_or_else(|| stage.path("bench-state")).join(name);
     fs::create_dir_all(&kept)?;
     let folder = kept.to_str().context("the folder's name is text")?;
     let watching = stage.start_with(&["--attach", &options.attach, "--state", folder])?;
@@ -123,7 +125,7 @@ async fn sample(options: &Options, connection: Connection) -> Result<()> {
     let connections = arrivals.connections();
     ensure!((connection == Connection::Closed) == (connections >= decoys.len()), "{connections} connections");
     let facts = json!({
-        "connection": if connection == Connection::Kept { "open" } else { "not open" },
+        "connection": name,
         "method": method(&watching),
         "state": file_system(&kept)?,
         "agent": agent()?,

@@ -17,7 +17,7 @@ use crate::{
     ebpf, image, process,
     setup::{self, Needs},
     test, ui,
-    vm::{self, Spec, Verdict},
+    vm::{self, DISK, Spec, Verdict},
     workspace,
 };
 
@@ -42,7 +42,7 @@ enum Place {
     Guest,
 }
 
-/// `FOLDER` among the words is a folder on this machine's disk, or one of the guest's.
+/// `FOLDER` among the words is a folder on this machine's disk, in a guest too: then it has a disk.
 const FOLDER: &str = "FOLDER";
 
 const RUNS: [Run; 18] = [
@@ -55,7 +55,12 @@ const RUNS: [Run; 18] = [
     here(BenchPart::Pipeline, "koney-bench-allocations", &[], &[]),
     here(BenchPart::Queue, "koney-bench-queue", &["--folder", FOLDER], &["--alerts", "100", "--rows", "500", "--sinks", "1"]),
     here(BenchPart::HangingSink, "koney-bench-hanging-sink", &["--folder", FOLDER], &["--rounds", "1", "--samples", "10"]),
-    guest(BenchPart::Latency, "koney-bench-latency", &[], &["--samples", "10", "--warm-up", "2"]),
+    guest(
+        BenchPart::Latency,
+        "koney-bench-latency",
+        &["--state", FOLDER],
+        &["--state", FOLDER, "--samples", "10", "--warm-up", "2"],
+    ),
     guest(BenchPart::Memory, "koney-bench-memory", &[], &["--traps", "20", "--containers", "3", "--idle", "2", "--flood", "2"]),
     grown_memory(&["--containers", "0", "--traps", "10"]),
     grown_memory(&["--containers", "0", "--traps", "100"]),
@@ -97,6 +102,7 @@ const ACTOR: &str = "koney-act";
 const KERNEL: &str = "6.12";
 const TIMEOUT: Duration = Duration::from_hours(1);
 const MEMORY_MIB: u32 = 4096;
+const DISK_MIB: u32 = 2048;
 
 /// Runs the programs of a part; gives what failed or is not there.
 pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Value) -> Vec<String> {
@@ -174,10 +180,15 @@ fn in_a_guest(args: &BenchArgs, arch: Arch, program: &str, words: &[&str]) -> Re
     let file = test::released(arch, program)?;
     let text = |path: &Path| path.to_str().map(str::to_owned).context("a program's path is text");
     let mut command = vec![text(&file)?];
-    command.extend(words.iter().map(|word| if *word == FOLDER { "/root".to_owned() } else { (*word).to_owned() }));
+    command.extend(words.iter().map(|word| if *word == FOLDER { DISK.to_owned() } else { (*word).to_owned() }));
     let mut spec = Spec::new(arch, series, command);
     spec.timeout = TIMEOUT;
     spec.memory_mib = MEMORY_MIB;
+    // What an agent does at once on a node, it does at once here.
+    spec.threads = true;
+    if words.contains(&FOLDER) {
+        spec.disk(DISK_MIB);
+    }
     spec.programs.push(file.clone());
     // Those that want somebody to act look for him beside themselves.
     spec.programs.push(test::released(arch, ACTOR)?);

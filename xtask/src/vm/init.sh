@@ -54,6 +54,10 @@ mount --make-rshared /
 hostname koney-vm
 ip link set lo up
 while read -r module; do insmod "/koney/modules/$module.ko"; done </koney/modules.list
+if [ -b /dev/vda ]; then
+    mkdir /disk
+    mke2fs -q -t ext4 /dev/vda && mount -t ext4 /dev/vda /disk || exit
+fi
 
 nonce=$(cat /koney/nonce)
 rm /koney/nonce

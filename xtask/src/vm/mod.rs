@@ -22,7 +22,7 @@ use anyhow::{Result, bail};
 pub(crate) use self::{
     console::Verdict,
     qemu::{run, version as qemu_version, words as qemu_words},
-    spec::Spec,
+    spec::{DISK, Spec},
 };
 use crate::{
     arch::Arch,

@@ -51,7 +51,12 @@ fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
     let initramfs = scratch.0.join("initramfs");
     initramfs::write(&initramfs, spec, &kernel, &nonce)?;
 
-    let mut command = command(spec, &kernel, &initramfs);
+    let disk = scratch.0.join("disk");
+    if spec.disk_mib > 0 {
+        make_disk(&disk, spec.disk_mib)?;
+    }
+
+    let mut command = command(spec, &kernel, &initramfs, &disk);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", process::describe(&command)))?;
     let result = watch(&mut child, spec, &nonce, output);
     // Gone already in the good case; then there is nothing left to kill.
@@ -60,10 +65,16 @@ fn once(spec: &Spec, output: &mut dyn FnMut(&str)) -> Result<Verdict> {
     result
 }
 
+/// A file that takes room on this machine only where it is written to.
+fn make_disk(path: &Path, mebibytes: u32) -> Result<()> {
+    let file = fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    file.set_len(u64::from(mebibytes) << 20).with_context(|| format!("cannot give {} its size", path.display()))
+}
+
 /// The words with which a guest is started, but for the files: a count depends on them.
 pub(crate) fn words(spec: &Spec) -> String {
     let kernel = Kernel { image: "KERNEL".into(), modules: PathBuf::new(), config: None };
-    let text = process::describe(&command(spec, &kernel, Path::new("INITRD")));
+    let text = process::describe(&command(spec, &kernel, Path::new("INITRD"), Path::new("DISK")));
     let machine = Machine::of(spec.arch).qemu;
     text.find(machine).and_then(|at| text.get(at..)).unwrap_or(&text).to_owned()
 }
@@ -74,7 +85,7 @@ pub(crate) fn version(arch: Arch) -> Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
+fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path, disk: &Path) -> Command {
     let machine = Machine::of(spec.arch);
     let mut command = process::mortal(machine.qemu);
     let mut words = format!("console={} panic=-1 quiet loglevel=4", machine.console);
@@ -91,6 +102,11 @@ fn command(spec: &Spec, kernel: &Kernel, initramfs: &Path) -> Command {
     if let Some(options) = spec.network {
         command.args(["-netdev", &format!("user,id=net0,{options}"), "-device", "virtio-net-pci,netdev=net0"]);
         words.push_str(" net.ifnames=0");
+    }
+    if spec.disk_mib > 0 {
+        // What the guest syncs is synced here: QEMU's default passes flushes on.
+        let drive = format!("file={},format=raw,if=none,id=disk0", disk.display());
+        command.args(["-drive", &drive, "-device", "virtio-blk-pci,drive=disk0"]);
     }
     command
         .args(machine.qemu_args)

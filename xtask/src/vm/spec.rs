@@ -17,6 +17,13 @@ use crate::{
     cli::{Variant, VmArgs},
 };
 
+/// Where a guest that has a disk finds it, an ext4 that was made at boot; everything else in a guest is memory.
+pub(crate) const DISK: &str = "/disk";
+
+/// What it takes besides what every guest has.
+const DISK_MODULES: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
+const DISK_TOOL: &str = "mke2fs";
+
 /// One run of a virtual machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -36,6 +43,8 @@ pub(crate) struct Spec {
     /// Cuts the guest's power once it is set.
     pub(crate) switch: Option<Arc<AtomicBool>>,
     pub(crate) memory_mib: u32,
+    /// Size of a disk of this machine's at [`DISK`], for what has to be synced to one; 0 for none.
+    pub(crate) disk_mib: u32,
     pub(crate) timeout: Duration,
     /// Kernel modules that are loaded at boot, besides those of every guest.
     pub(crate) modules: Vec<&'static str>,
@@ -64,6 +73,7 @@ impl Spec {
             network: None,
             switch: None,
             memory_mib: 1024,
+            disk_mib: 0,
             timeout: Duration::from_mins(5),
             modules: Vec::new(),
             files: Vec::new(),
@@ -99,6 +109,13 @@ impl Spec {
             None => self.command.push(word),
         }
         Ok(())
+    }
+
+    /// Gives it a disk.
+    pub(crate) fn disk(&mut self, mebibytes: u32) {
+        self.disk_mib = mebibytes;
+        self.modules.extend(DISK_MODULES);
+        self.tools.push(DISK_TOOL);
     }
 
     /// Whether its power is to be cut.
