@@ -54,15 +54,15 @@ mount --make-rshared /
 hostname koney-vm
 ip link set lo up
 while read -r module; do insmod "/koney/modules/$module.ko"; done </koney/modules.list
-if [ -b /dev/vda ]; then
-    mkdir /disk
-    mke2fs -q -t ext4 /dev/vda && mount -t ext4 /dev/vda /disk || exit
-fi
 
 nonce=$(cat /koney/nonce)
 rm /koney/nonce
 cd /root
 echo "koney-vm-begin:$nonce"
+if [ -b /dev/vda ]; then
+    mkdir /disk
+    /usr/sbin/mke2fs -q -t ext4 /dev/vda && mount -t ext4 /dev/vda /disk || exit
+fi
 # By its path: busybox's shell takes its own `sh` and `cat` before any real one.
 setsid /koney/command </dev/null
 status=$?
