@@ -67,7 +67,8 @@ impl Programs {
         let (layout, settings) = (Layout(offsets), Settings(config));
         // 0 switches the log sites off: the verifier removes them. 5 is `Level::Trace`.
         let level: u8 = if options.diagnostics { 5 } else { 0 };
-        let mut ebpf = EbpfLoader::new()
+        let mut loader: EbpfLoader<'_> = types.loader();
+        let mut ebpf = loader
             .override_global("OFFSETS", &layout, true)
             .override_global("CONFIG", &settings, true)
             .override_global(aya_log::LEVEL, &level, true)

@@ -1,13 +1,13 @@
 //! Which argument of a kernel function is the one that is wanted: signatures change from release to release.
 
-use super::raw::{Btf, KIND_FUNC, KIND_FUNC_PROTO, KIND_PTR, KIND_STRUCT, Type};
+use super::raw::{Btf, KIND_FUNC, KIND_FUNC_PROTO, KIND_PTR, KIND_STRUCT};
 
 impl Btf {
     /// The index of the first argument of `function` that is a pointer to `structure`; `None` where the kernel has no such function or
     /// it takes no such argument.
     #[must_use]
     pub fn argument(&self, function: &str, structure: &str) -> Option<u32> {
-        let found = self.all().find(|found| found.kind == KIND_FUNC && self.string(found.name) == function.as_bytes())?;
+        let (_, found) = self.numbered(function).find(|(_, found)| found.kind == KIND_FUNC)?;
         let signature = self.get(found.size_or_id).filter(|signature| signature.kind == KIND_FUNC_PROTO)?;
         (0..signature.count).find(|index| {
             let id = self.word(signature, *index as usize * 2 + 1);
@@ -18,19 +18,17 @@ impl Btf {
     /// The number of a function of the kernel.
     #[must_use]
     pub fn function(&self, name: &str) -> Option<u32> {
-        self.number(|found| found.kind == KIND_FUNC && self.string(found.name) == name.as_bytes())
+        self.number(name, KIND_FUNC)
     }
 
     /// The number of a structure.
     #[must_use]
     pub fn structure(&self, name: &str) -> Option<u32> {
-        self.number(|found| found.kind == KIND_STRUCT && self.string(found.name) == name.as_bytes())
+        self.number(name, KIND_STRUCT)
     }
 
-    fn number(&self, is_wanted: impl Fn(&Type) -> bool) -> Option<u32> {
-        let before = self.all().position(|found| is_wanted(&found))?;
-        // The first type has the number 1.
-        u32::try_from(before).ok()?.checked_add(1)
+    fn number(&self, name: &str, kind: u32) -> Option<u32> {
+        self.numbered(name).find(|(_, found)| found.kind == kind).map(|(id, _)| id)
     }
 
     fn is_pointer_to(&self, id: u32, structure: &str) -> bool {

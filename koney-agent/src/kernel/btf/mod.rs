@@ -4,6 +4,7 @@
 //! file comes from the kernel, but nothing here may panic on any bytes.
 
 mod function;
+mod named;
 mod raw;
 mod resolve;
 

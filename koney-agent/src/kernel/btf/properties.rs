@@ -25,6 +25,7 @@ pub fn hold(bytes: &[u8]) {
     let Ok(btf) = Btf::parse(bytes) else { return };
     let mut names: Vec<_> = btf.names().filter_map(|name| std::str::from_utf8(name).ok()).collect();
     names.sort_unstable();
+    names.dedup();
     names.truncate(STRUCTS);
     for structure in names {
         let members = members(&btf, structure);
@@ -53,14 +54,13 @@ fn looked_up(btf: &Btf, structure: &str, path: &[&str]) {
 }
 
 fn sizes(btf: &Btf, structure: &str) -> impl Iterator<Item = u32> {
-    let found = btf.ids_named(structure).iter().filter_map(|id| btf.get(*id));
-    found.filter(|found| matches!(found.kind, KIND_STRUCT | KIND_UNION)).map(|found| found.size_or_id)
+    btf.named(structure).filter(|found| matches!(found.kind, KIND_STRUCT | KIND_UNION)).map(|found| found.size_or_id)
 }
 
 /// Names of members of the struct, and of one unnamed member's.
 fn members(btf: &Btf, structure: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for outer in btf.ids_named(structure).iter().filter_map(|id| btf.get(*id)) {
+    for outer in btf.named(structure) {
         for index in 0..(outer.count as usize).min(MEMBERS) {
             let (Some(name), Some(id)) = (btf.word(outer, index * 3), btf.word(outer, index * 3 + 1)) else { break };
             names.push(String::from_utf8_lossy(btf.string(name)).into_owned());

@@ -1,8 +1,8 @@
-//! The type section as an index: id to position, struct name to ids.
-
-use std::collections::HashMap;
+//! The type section as an index: id to position, and by names.
 
 use thiserror::Error;
+
+use super::named::Named;
 
 const MAGIC: u16 = 0xEB9F;
 const HEADER_LEN: usize = 24;
@@ -48,8 +48,8 @@ pub struct Btf {
     strings: Vec<u8>,
     /// Position of each type; id 0 is `void`.
     positions: Vec<u32>,
-    /// Structs, unions and enums by name.
-    named: HashMap<Vec<u8>, Vec<u32>>,
+    /// Structs, unions, enums and functions.
+    named: Named,
 }
 
 /// One type's fixed part.
@@ -83,7 +83,7 @@ impl Btf {
         };
         let types = section("type", field(8)?, field(12)?)?.to_vec();
         let strings = section("string", field(16)?, field(20)?)?.to_vec();
-        let mut btf = Self { types, strings, positions: vec![0], named: HashMap::new() };
+        let mut btf = Self { types, strings, positions: vec![0], named: Named::default() };
         btf.index()?;
         Ok(btf)
     }
@@ -101,30 +101,31 @@ impl Btf {
                 return Err(cut);
             }
             self.positions.push(u32::try_from(position).unwrap_or(u32::MAX));
-            if matches!(found.kind, KIND_STRUCT | KIND_UNION | KIND_ENUM | KIND_ENUM64)
-                && let name = self.string(found.name)
-                && !name.is_empty()
-            {
-                let name = name.to_vec();
-                self.named.entry(name).or_default().push(id);
+            if is_named(found.kind) || found.kind == KIND_FUNC {
+                let tail = self.strings.get(found.name as usize..).unwrap_or(&[]);
+                self.named.add(tail, id);
             }
             position = end;
         }
+        self.named.sort();
         Ok(())
     }
 
-    pub(super) fn ids_named(&self, name: &str) -> &[u32] {
-        self.named.get(name.as_bytes()).map_or(&[], Vec::as_slice)
+    /// Structs, unions and enums of this name.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = Type> {
+        self.numbered(name).map(|(_, found)| found).filter(|found| is_named(found.kind))
     }
 
-    /// Every type.
-    pub(super) fn all(&self) -> impl Iterator<Item = Type> + '_ {
-        self.positions.iter().skip(1).filter_map(|position| self.type_at(*position as usize))
+    /// Functions of this name too, each with its number.
+    pub(super) fn numbered(&self, name: &str) -> impl Iterator<Item = (u32, Type)> {
+        let ids = self.named.ids(name.as_bytes()).filter_map(|id| Some((id, self.get(id)?)));
+        ids.filter(move |(_, found)| self.string(found.name) == name.as_bytes())
     }
 
+    /// In no order, some of them several times.
     #[cfg(any(test, fuzzing))]
     pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.named.keys().map(Vec::as_slice)
+        self.named.all().filter_map(|id| self.get(id)).filter(|found| is_named(found.kind)).map(|found| self.string(found.name))
     }
 
     pub(super) fn get(&self, id: u32) -> Option<Type> {
@@ -157,6 +158,10 @@ impl Btf {
             body: position + TYPE_LEN,
         })
     }
+}
+
+const fn is_named(kind: u32) -> bool {
+    matches!(kind, KIND_STRUCT | KIND_UNION | KIND_ENUM | KIND_ENUM64)
 }
 
 /// Bytes after the fixed part, `None` for an unknown kind.
@@ -206,6 +211,7 @@ mod tests {
         builder.raw(&[0, 31 << 24, 0]);
         builder.structure("after", 4, &[("a", int, 0)]);
         let btf = Btf::parse(&builder.build()).expect("what is known can be used");
-        assert_eq!((btf.ids_named("before"), btf.ids_named("after")), (&[2][..], &[][..]));
+        let ids = |name| btf.numbered(name).map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!((ids("before"), ids("after")), (vec![2], vec![]));
     }
 }

@@ -68,8 +68,7 @@ impl Btf {
     /// The byte offset of a member, by the path of names that leads to it.
     pub fn member(&self, structure: &str, path: &[&str], expect: Expect) -> Result<u16, MemberError> {
         let mut found: Option<Result<u16, MemberError>> = None;
-        for id in self.ids_named(structure) {
-            let Some(outer) = self.get(*id).filter(|outer| matches!(outer.kind, KIND_STRUCT | KIND_UNION)) else { continue };
+        for outer in self.named(structure).filter(|outer| matches!(outer.kind, KIND_STRUCT | KIND_UNION)) {
             let here = self.follow(outer, structure, path, expect);
             match &found {
                 None => found = Some(here),
@@ -82,7 +81,7 @@ impl Btf {
 
     /// Size of a struct in bytes.
     pub fn size_of(&self, structure: &str) -> Result<u16, MemberError> {
-        let mut sizes = self.ids_named(structure).iter().filter_map(|id| self.get(*id)).map(|found| found.size_or_id);
+        let mut sizes = self.named(structure).map(|found| found.size_or_id);
         let first = sizes.next().ok_or_else(|| MemberError::NoStruct(structure.to_owned()))?;
         if sizes.any(|other| other != first) {
             return Err(MemberError::Ambiguous(structure.to_owned(), "its size".to_owned()));
@@ -92,8 +91,7 @@ impl Btf {
 
     /// Size in bytes of a member that is an array of integers.
     pub fn length_of(&self, structure: &str, path: &[&str]) -> Result<u16, MemberError> {
-        let ids = self.ids_named(structure).iter().filter_map(|id| self.get(*id));
-        let mut outers = ids.filter(|outer| matches!(outer.kind, KIND_STRUCT | KIND_UNION));
+        let mut outers = self.named(structure).filter(|outer| matches!(outer.kind, KIND_STRUCT | KIND_UNION));
         let outer = outers.next().ok_or_else(|| MemberError::NoStruct(structure.to_owned()))?;
         let Member { id, .. } = self.walk(outer, structure, path)?;
         let array = self.unqualified(id).filter(|found| found.kind == KIND_ARRAY);
@@ -103,8 +101,7 @@ impl Btf {
 
     /// The value of an enumerator.
     pub fn enumerator(&self, enumeration: &str, name: &str) -> Result<u32, MemberError> {
-        for id in self.ids_named(enumeration) {
-            let Some(found) = self.get(*id) else { continue };
+        for found in self.named(enumeration) {
             let width = match found.kind {
                 KIND_ENUM => 2,
                 KIND_ENUM64 => 3,
