@@ -40,12 +40,25 @@ enum Place {
     Here,
     /// In a guest, whose kernel takes eBPF, and whose processors are emulated: several times slower than this machine.
     Guest,
+    /// In a guest whose clock counts instructions: each nanosecond is one.
+    Counted,
+}
+
+impl Place {
+    /// As the report tells it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Here => "host",
+            Self::Guest => "guest",
+            Self::Counted => report::COUNTED,
+        }
+    }
 }
 
 /// `FOLDER` among the words is a folder on this machine's disk, in a guest too: then it has a disk.
 const FOLDER: &str = "FOLDER";
 
-const RUNS: [Run; 18] = [
+const RUNS: [Run; 20] = [
     here(
         BenchPart::Pipeline,
         "koney-bench-pipeline",
@@ -62,6 +75,14 @@ const RUNS: [Run; 18] = [
         &["--state", FOLDER, "--samples", "10", "--warm-up", "2"],
     ),
     guest(BenchPart::Memory, "koney-bench-memory", &[], &["--traps", "20", "--containers", "3", "--idle", "2", "--flood", "2"]),
+    counted(
+        BenchPart::Memory,
+        "koney-bench-memory",
+        &["--idle", "1", "--flood", "0"],
+        &["--traps", "20", "--containers", "3", "--idle", "1", "--flood", "0"],
+    ),
+    // How many of them this machine does in a nanosecond, of what was measured on it too.
+    counted(BenchPart::Memory, "koney-bench-pipeline", &["--stages-only"], &["--stages-only", "--records", "2000"]),
     grown_memory(&["--containers", "0", "--traps", "10"]),
     grown_memory(&["--containers", "0", "--traps", "100"]),
     grown_memory(&["--containers", "0", "--traps", "1000"]),
@@ -82,6 +103,10 @@ const fn here(part: BenchPart, program: &'static str, words: &'static [&'static 
 
 const fn guest(part: BenchPart, program: &'static str, words: &'static [&'static str], quick: &'static [&'static str]) -> Run {
     Run { part, program, words, quick, point: &[], place: Place::Guest }
+}
+
+const fn counted(part: BenchPart, program: &'static str, words: &'static [&'static str], quick: &'static [&'static str]) -> Run {
+    Run { place: Place::Counted, ..here(part, program, words, quick) }
 }
 
 /// A point of a curve.
@@ -122,13 +147,13 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
         ui::step(&format!("bench: {program} {}", words.join(" ")));
         let ended = match place {
             Place::Here => on_this_machine(arch, program, &words),
-            Place::Guest => in_a_guest(args, arch, program, &words),
+            Place::Guest | Place::Counted => in_a_guest(args, arch, program, &words, *place == Place::Counted),
         };
         match ended {
             Ok(said) if said.is_empty() => failures.push(format!("{program} ended without a result")),
             Ok(said) => results.extend(said.into_iter().map(|mut result| {
                 result["program"] = json!(program);
-                result["where"] = json!(if *place == Place::Here { "host" } else { "guest" });
+                result["where"] = json!(place.name());
                 result
             })),
             Err(error) => {
@@ -172,7 +197,7 @@ fn on_this_machine(arch: Arch, program: &str, words: &[&str]) -> Result<Vec<Valu
     said::results(&String::from_utf8_lossy(&output.stdout))
 }
 
-fn in_a_guest(args: &BenchArgs, arch: Arch, program: &str, words: &[&str]) -> Result<Vec<Value>> {
+fn in_a_guest(args: &BenchArgs, arch: Arch, program: &str, words: &[&str], counted: bool) -> Result<Vec<Value>> {
     let series = args.kernel.first().map_or(KERNEL, String::as_str);
     setup::ensure(&Needs::test(arch, &[series.to_owned()]))?;
     ebpf::build(arch)?;
@@ -184,8 +209,9 @@ fn in_a_guest(args: &BenchArgs, arch: Arch, program: &str, words: &[&str]) -> Re
     let mut spec = Spec::new(arch, series, command);
     spec.timeout = TIMEOUT;
     spec.memory_mib = MEMORY_MIB;
+    spec.icount = counted;
     // What an agent does at once on a node, it does at once here.
-    spec.threads = true;
+    spec.threads = !counted;
     if words.contains(&FOLDER) {
         spec.disk(DISK_MIB);
     }

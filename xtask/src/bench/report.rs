@@ -5,7 +5,7 @@
 //!  "kernel": {"6.12": {"release": "…", "baseline": 7643.8, "lsm": {"floor": 183.0, "koney_1": 318.0, …}, "inotifywait": 4.0, …,
 //!                      "settings": {"koney:lsm:1": {"per_operation": {…}, "added": {…}, "trap": {…}}, …}, "guest": {…}, "peers": {…}}},
 //!  "results": {"pipeline": [{"what": "…", …}], "queue": […], …},
-//!  "pipeline": {…}, "queue": {…}, "memory_mib": {…}, "size_mib": {…}, "start_ms": …}
+//!  "pipeline": {…}, "queue": {…}, "memory_mib": {…}, "size_mib": {…}, "start_ms": …, "start": {…}}
 //! ```
 //!
 //! `results` holds what each measuring program printed, whole; the members below it are the few figures of it that the targets ask for.
@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 
 use super::page;
 use crate::{suite, ui, workspace};
+
+/// `where` of what was measured by a clock that counts instructions.
+pub(crate) const COUNTED: &str = "counted";
 
 /// The folder of all reports.
 pub(crate) fn folder() -> PathBuf {
@@ -92,8 +95,10 @@ pub(crate) fn result<'a>(report: &'a Value, what: &str, fits: impl Fn(&Value) ->
 
 /// Lifts the figures that the targets ask for to the top.
 pub(crate) fn summarise(report: &mut Value) {
-    let any = |_: &Value| true;
-    let whole = |result: &Value| result["containers"] == json!(300);
+    let any = |result: &Value| result["where"] != COUNTED;
+    let whole = |result: &Value| any(result) && result["containers"] == json!(300);
+    let counted =
+        |result: &Value| result["where"] == COUNTED && (result["containers"] == json!(300) || result["scene"] == "host");
     let pick = |what: &str, pointer: &str, fits: &dyn Fn(&Value) -> bool| {
         result(report, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
     };
@@ -112,10 +117,21 @@ pub(crate) fn summarise(report: &mut Value) {
         "kernel_bytes_per_key": pick("memory-kernel-memory", "/bytes_per_key", &whole),
     });
     let start = pick("memory-start", "/ms", &whole);
+    // A counted millisecond is a million instructions.
+    let millions = pick("memory-start", "/ms", &counted);
+    let host = |result: &Value| result["where"] == "host" && result["scene"] == "host";
+    let stream = |fits: &dyn Fn(&Value) -> bool| pick("pipeline-stages", "/stream/ns", fits).as_f64();
+    let rate = stream(&counted).zip(stream(&host)).map(|(instructions, ns)| instructions / ns);
+    let start_of = json!({
+        "million_instructions": millions,
+        "instructions_per_ns": rate,
+        "estimated_ms": millions.as_f64().zip(rate).map(|(millions, rate)| millions / rate),
+    });
     report["pipeline"] = pipeline;
     report["queue"] = queue;
     report["memory_mib"] = memory;
     report["start_ms"] = start;
+    report["start"] = start_of;
 }
 
 #[cfg(test)]
@@ -129,10 +145,22 @@ mod tests {
                 { "what": "open-to-socket", "connection": "not open", "ms": { "p50": 9, "p99": 30 } },
                 { "what": "open-to-socket", "connection": "open", "ms": { "p50": 4, "p99": 20 } },
             ],
-            "memory": [{ "what": "memory-idle", "containers": 300, "mib": { "resident": 11.5 } }],
+            "memory": [
+                { "what": "memory-start", "where": "counted", "containers": 300, "ms": 1_900.0 },
+                { "what": "pipeline-stages", "where": "counted", "scene": "host", "stream": { "ns": 6_000.0 } },
+                { "what": "memory-start", "where": "guest", "containers": 300, "ms": 2_500.0 },
+                { "what": "memory-idle", "where": "guest", "containers": 300, "mib": { "resident": 11.5 } },
+            ],
+            "pipeline": [{ "what": "pipeline-stages", "where": "host", "scene": "host", "stream": { "ns": 2_000.0, "per_s": 500_000 } }],
         } });
         summarise(&mut report);
         assert_eq!(report["pipeline"]["open_to_socket_ms"], json!({ "p50": 4, "p99": 20 }));
+        assert_eq!(report["start_ms"], json!(2_500.0));
+        assert_eq!(
+            report["start"],
+            json!({ "million_instructions": 1_900.0, "instructions_per_ns": 3.0, "estimated_ms": 1_900.0 / 3.0 })
+        );
+        assert_eq!(report["pipeline"]["records_per_s"], json!(500_000));
         assert_eq!((&report["memory_mib"]["idle"], &report["memory_mib"]["flood"]), (&json!(11.5), &Value::Null));
     }
 }

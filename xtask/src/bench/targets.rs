@@ -140,15 +140,35 @@ pub(crate) fn all(report: &Value) -> Vec<Target> {
             ],
             |numbers| format!("{} / {} MB", numbers[0], numbers[1]),
         ),
-        target(
-            "start to armed, 1,000 traps",
-            "≤ 1 s",
-            "≤ 200 ms",
-            Better::Lower,
-            &[Figure { measured: at("/start_ms"), must: 1_000.0, aim: 200.0 }],
-            |numbers| format!("{} ms", numbers[0]),
-        ),
+        start(&at),
     ]
+}
+
+/// No machine that takes the programs natively was at hand: what a guest's start takes is counted, and told in the time that this machine takes for
+/// so many instructions of the pipeline. An estimate reaches no aim.
+fn start(at: &impl Fn(&str) -> Option<f64>) -> Target {
+    let estimated = at("/start/estimated_ms");
+    target(
+        "start to armed, 1,000 traps",
+        "≤ 1 s",
+        "≤ 200 ms",
+        Better::Lower,
+        &[Figure {
+            measured: estimated.or_else(|| at("/start_ms")),
+            must: 1_000.0,
+            aim: if estimated.is_some() { 0.0 } else { 200.0 },
+        }],
+        |numbers| match (at("/start/million_instructions"), at("/start/instructions_per_ns"), at("/start_ms")) {
+            (Some(millions), Some(rate), Some(emulated)) => format!(
+                "about {} ms: {} million instructions, on one processor and at {} a nanosecond ({} ms in an emulated guest)",
+                numbers[0],
+                told(millions),
+                told(rate),
+                told(emulated)
+            ),
+            _ => format!("{} ms", numbers[0]),
+        },
+    )
 }
 
 /// One line for each target.
