@@ -267,7 +267,7 @@ impl Attach {
 /// Prints a command's answer.
 pub(crate) fn say(text: &str) {
     if let Err(error) = writeln!(io::stdout(), "{text}") {
-        tracing::error!(%error, "cannot write to standard output");
+        tracing::error!(%error, "cannot write to standard output; see who reads it");
     }
 }
 

@@ -14,6 +14,9 @@ use tracing::{debug, error, warn};
 
 use crate::event::Observation;
 
+/// Of a journal that cannot be written.
+const REMEDY: &str = "make the folder of --state writable and its disk large enough";
+
 /// Records by their ids.
 const HELD: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("held");
 /// What the records are of.
@@ -59,7 +62,7 @@ impl Journal {
     pub fn open(folder: &Path, boot_id: &str) -> (Self, Left) {
         let (mut journal, mut left) = (Self::default(), Left::default());
         if let Err(error) = fs::create_dir_all(folder) {
-            warn!(folder = %folder.display(), %error, "no journal: a kill loses accesses that are held for some seconds");
+            warn!(folder = %folder.display(), %error, remedy = REMEDY, "no journal: a kill loses accesses that are held for some seconds");
             return (journal, left);
         }
         for number in 0..AGENTS {
@@ -75,7 +78,7 @@ impl Journal {
             }
         }
         if journal.file.is_none() {
-            warn!(folder = %folder.display(), "no journal: a kill loses accesses that are held for some seconds");
+            warn!(folder = %folder.display(), remedy = REMEDY, "no journal: a kill loses accesses that are held for some seconds");
         }
         (journal, left)
     }
@@ -133,7 +136,7 @@ impl Journal {
             && !self.changes.is_empty()
             && let Err(error) = write(file, &self.changes)
         {
-            error!(%error, "the journal cannot be written: a kill loses accesses that are held for some seconds");
+            error!(%error, remedy = REMEDY, "the journal cannot be written: a kill loses accesses that are held for some seconds");
             self.file = None;
         }
         if !self.changes.is_empty() {
@@ -227,7 +230,7 @@ fn set_aside(path: &Path, error: &redb::Error) {
     let aside = path.with_extension("unreadable");
     error!(path = %path.display(), %error, kept_as = %aside.display(), "a journal cannot be read; what it held is lost, look at the disk");
     if let Err(error) = fs::rename(path, &aside) {
-        warn!(path = %path.display(), %error, "it cannot be set aside either");
+        warn!(path = %path.display(), %error, remedy = REMEDY, "it cannot be set aside either");
     }
 }
 

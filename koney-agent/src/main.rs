@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            error!(%error, "cannot start the runtime");
+            error!(%error, "cannot start the runtime; raise the limits of threads and open files");
             return ExitCode::from(SOFTWARE);
         }
     };

@@ -300,7 +300,7 @@ pub async fn run(config: Config, level: Level) -> Result<(), RunError> {
     };
     let sources = Sources::open(config.source, &config.namespace, &host.name, config.state.as_deref(), &refresh).await?;
     if config.state.is_none() {
-        warn!("--state none: alerts that wait are in memory only, and lost with the agent");
+        warn!("--state none: alerts that wait are in memory only, and lost with the agent; give --state a folder to keep them");
     }
     let claim = config.state.as_deref().and_then(queues::claim);
     let folder = claim.as_ref().map(|claim| claim.folder().to_owned());

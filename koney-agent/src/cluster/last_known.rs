@@ -62,7 +62,8 @@ impl LastKnown {
             Err(error) if self.told.swap(true, Ordering::Relaxed) => tracing::debug!(%error, "still nothing can be kept"),
             Err(error) => {
                 let folder = self.folder.display();
-                warn!(%folder, %error, "what the cluster says cannot be kept: an agent that starts while the API server is away knows nothing");
+                let remedy = "make the folder of --state writable and its disk large enough";
+                warn!(%folder, %error, remedy, "what the cluster says cannot be kept: an agent that starts while the API server is away knows nothing");
             }
         }
     }

@@ -281,17 +281,19 @@ impl Report {
             info!(tried = %self.failed, "other attach methods");
         }
         if let Some(reason) = self.degraded {
-            warn!(kernel, method = %self.method, reason, "detection is degraded");
+            let remedy = "`koney-agent doctor` says what this kernel offers";
+            warn!(kernel, method = %self.method, reason, remedy, "detection is degraded");
         }
         for HookFailure { hook, reason } in &self.unwatched {
-            warn!(kernel, %hook, reason, unseen = hook.cost(), "a change of decoys is not watched on this kernel");
+            let remedy = "use a newer kernel where that is to be seen";
+            warn!(kernel, %hook, reason, unseen = hook.cost(), remedy, "a change of decoys is not watched on this kernel");
         }
     }
 }
 
 /// A folder of its own to pin in.
 fn pins(root: &Path) -> Option<Pins> {
-    Pins::create(root).inspect_err(|error| warn!(%error, "accesses while no agent runs go unseen: nothing can be pinned")).ok()
+    Pins::create(root).inspect_err(|error| warn!("accesses while no agent runs go unseen: {error}")).ok()
 }
 
 fn gate(programs: &mut Programs) -> Result<(MapData, Gate), KernelError> {

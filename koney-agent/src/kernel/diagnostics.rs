@@ -9,13 +9,13 @@ use tracing::{debug, warn};
 pub(super) fn forward(ebpf: &mut Ebpf) {
     let logger = match EbpfLogger::init_with_logger(ebpf, ToTracing) {
         Ok(logger) => logger,
-        Err(error) => return warn!(%error, "the programs' log cannot be read"),
+        Err(error) => return warn!(%error, "the programs' log cannot be read; start the agent again to have it"),
     };
     // SAFETY: the registration owns the logger and with it the ring's descriptor, which stays open as long as it is registered.
     let registered = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) };
     let mut logger = match registered {
         Ok(logger) => logger,
-        Err(error) => return warn!(%error, "the programs' log cannot be waited for"),
+        Err(error) => return warn!(%error, "the programs' log cannot be waited for; start the agent again to have it"),
     };
     // Ends with the runtime: nothing waits for a line of diagnosis.
     drop(tokio::spawn(async move {

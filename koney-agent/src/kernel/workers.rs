@@ -66,7 +66,8 @@ impl ArmPool {
                 continue;
             }
             // The thread hangs, or could not be started: this job is given up, the rest goes to a new one.
-            warn!(path = %job.path.display().to_string().escape_debug(), "arming takes too long");
+            let remedy = "see whether its file system answers: koney tries again";
+            warn!(path = %job.path.display().to_string().escape_debug(), remedy, "arming takes too long");
             outcomes.push(Err(ArmError::Unreachable));
             answers = self.start(jobs.iter().skip(outcomes.len()).cloned().collect());
         }

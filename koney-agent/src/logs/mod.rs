@@ -154,4 +154,6 @@ where
 }
 
 #[cfg(test)]
+mod remedies;
+#[cfg(test)]
 mod tests;

@@ -187,7 +187,8 @@ impl Control {
     fn name(&self) {
         let names = self.shared.table().names();
         if let Err(error) = self.pool.name(&names) {
-            error!(%error, "the kernel does not take the decoys' names: one that is made anew is seen only when it was looked at");
+            let remedy = "give the agent more memory, or watch fewer names on this node";
+            error!(%error, remedy, "the kernel does not take the decoys' names: one that is made anew is seen only when it was looked at");
         }
     }
 

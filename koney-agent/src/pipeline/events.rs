@@ -12,6 +12,7 @@ use super::{
     Seen, Shared,
     gaps::Gaps,
     records::{CANARY, COUNT},
+    status::remedy,
     stream::Stream,
 };
 use crate::{
@@ -39,7 +40,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
             biased;
             _ = stopping.changed() => {
                 if let Err(error) = detector.drain(|access| stream.event(access)) {
-                    error!(%error, "the last events cannot be read");
+                    error!(%error, "the last events cannot be read; report this with the kernel's version");
                 }
                 stream.decide(true);
                 health.count(&detector);
@@ -72,7 +73,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stream: Stream, mut detector: D
         };
         stream.commit();
         if let Err(error) = read {
-            error!(%error, "events cannot be read any more");
+            error!(%error, "events cannot be read any more; start the agent again");
             return;
         }
     }
@@ -95,13 +96,13 @@ impl Health {
             let cause = "the queue was full: accesses came faster than they could be read";
             let limit = "/proc/sys/fs/fanotify/max_queued_events";
             let times = now.overflows - self.last.overflows;
-            error!(times, total = now.overflows, cause, limit, "accesses went unreported");
+            error!(times, total = now.overflows, cause, limit, remedy = remedy(GapCause::QueueFull), "accesses went unreported");
             self.gaps.notice(GapCause::QueueFull, times);
         }
         if now.unreadable > self.last.unreadable {
             let lost = now.unreadable - self.last.unreadable;
             let cause = "the kernel could not open the decoy for the agent: descriptors or memory are short";
-            error!(lost, total = now.unreadable, cause, "accesses went unreported");
+            error!(lost, total = now.unreadable, cause, remedy = remedy(GapCause::NotOpened), "accesses went unreported");
             self.gaps.notice(GapCause::NotOpened, lost);
         }
         self.last = now;
@@ -135,7 +136,7 @@ impl Health {
             self.gaps.notice(GapCause::Blind, 1);
             self.touched = None;
             if let Err(error) = detector.renew_canary() {
-                error!(%error, "detection is blind");
+                error!(%error, remedy = remedy(GapCause::Blind), "detection is blind");
             }
             self.touch(detector);
         }

@@ -135,7 +135,7 @@ impl Operator for Operate {
     fn page(&self) -> Answering<'_, String> {
         Box::pin(async {
             let Some(address) = self.listens.get() else {
-                return Err(Refused::new("this agent listens nowhere: see --admin, and its log for why it cannot"));
+                return Err(Refused::new("this agent listens nowhere; see --admin, and its log for why it cannot"));
             };
             // From everywhere is also from here.
             let host = if address.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { address.ip() };
@@ -149,7 +149,7 @@ impl Operator for Operate {
                 let (was, now) = (self.level.get(), logs::level(level).map_err(|error| Refused::new(error.to_string()))?);
                 // Whoever reads the log later has to know: it is told under the level that says more.
                 self.level.set(was.max(now));
-                warn!(%was, %now, "root has changed what is logged");
+                warn!(%was, %now, "root has changed what is logged; `koney-agent log` changes it back");
                 self.level.set(now);
             }
             Ok(self.level.get().to_string())

@@ -20,7 +20,7 @@ pub(super) fn claim(state: &Path) -> Option<Claim> {
     let root = state.join(QUEUES);
     let claim = Claim::new(&root).and_then(|claim| claim.adopt().map(|_files| claim));
     claim.inspect_err(|error| {
-        error!(folder = %root.display(), %error, "alerts that wait are in memory only, and lost with the agent: make the folder writable");
+        error!(folder = %root.display(), %error, "alerts that wait are in memory only, and lost with the agent; make the folder writable");
     }).ok()
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn run(
             }
             readable = watch.readable() => {
                 if let Err(error) = readable {
-                    error!(%error, "the ring cannot be waited for");
+                    error!(%error, "the ring cannot be waited for; start the agent again");
                     return;
                 }
                 if watch.is_relieved() {

@@ -82,7 +82,7 @@ impl Bursts {
             warn!(
                 init_pid = key.init_pid,
                 count = repeats.count,
-                "repeats of an access that was told too long ago to be named again"
+                "repeats of an access that was told too long ago to be named again; the alert of its process id names it"
             );
             return Vec::new();
         };

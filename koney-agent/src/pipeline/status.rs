@@ -111,7 +111,12 @@ fn hooks(watching: &Watching) -> Vec<Hook> {
 }
 
 fn loss(cause: GapCause, count: u64, last: Timestamp) -> Loss {
-    let remedy = match cause {
+    Loss { cause: cause.name().to_owned(), text: cause.text().to_owned(), count, last, remedy: remedy(cause).to_owned() }
+}
+
+/// What to do about a loss.
+pub(super) const fn remedy(cause: GapCause) -> &'static str {
+    match cause {
         GapCause::RingFull => "give the agent more CPU, or look at who floods the decoys: the alerts before it name them",
         GapCause::ProgramSkipped => "boot with `bpf` in the lsm= list; `koney-agent doctor` says what this kernel offers",
         GapCause::NotArmed => "give the agent more memory, or watch fewer traps on this node",
@@ -121,8 +126,7 @@ fn loss(cause: GapCause, count: u64, last: Timestamp) -> Loss {
         GapCause::NoAgent => "see why the agent was stopped; --pins keeps watch meanwhile, where the kernel allows it",
         GapCause::HeldAtReboot => "nothing: they were held for a few seconds when the machine went down",
         GapCause::InMemory => "make the folder of --state writable and its disk large enough",
-    };
-    Loss { cause: cause.name().to_owned(), text: cause.text().to_owned(), count, last, remedy: remedy.to_owned() }
+    }
 }
 
 /// Those at whose place something lives, and those in sandboxes.

@@ -136,7 +136,7 @@ impl Stream {
             }
             Err(error) => {
                 let total = self.shared.tally.unreadable.add(1);
-                error!(%error, total, "a record cannot be read");
+                error!(%error, total, "a record cannot be read; report this with the kernel's version");
             }
         }
         false

@@ -10,6 +10,7 @@ use super::{
     Seen,
     former::Formers,
     gaps::Gaps,
+    status::remedy,
     stream::{Stream, Verdict},
 };
 use crate::{
@@ -87,7 +88,8 @@ impl Watch {
         self.detector.beat(now);
         if let Some(since) = formers.iter().filter_map(Former::unwatched_since).max() {
             let seconds = now.saturating_sub(since).div_ceil(1_000_000_000).max(1);
-            error!(seconds, cause = "the programs ended with the agent before this one", "accesses in this time went unseen");
+            let (cause, remedy) = ("the programs ended with the agent before this one", remedy(GapCause::NoAgent));
+            error!(seconds, cause, remedy, "accesses in this time went unseen");
             self.gaps.notice(GapCause::NoAgent, seconds);
         }
         let mut formers = Formers::new(formers);
@@ -241,7 +243,7 @@ impl Watch {
                 self.detector.beat(Clock.boot_ns());
                 self.last = counts;
             }
-            Err(error) => warn!(%error, "the kernel's counters cannot be read"),
+            Err(error) => warn!(%error, "the kernel's counters cannot be read; report this with the kernel's version"),
         }
         if let Some(formers) = self.formers.as_mut().filter(|formers| !formers.is_empty()) {
             formers.read(stream);
@@ -267,7 +269,8 @@ impl Watch {
         match watched {
             Ok(()) => info!(watched = wanted, "attempts that the kernel denies"),
             Err(HookFailure { hook, reason }) => {
-                warn!(%hook, reason, unseen = hook.cost(), "a policy asks for denied attempts, which cannot be watched on this kernel");
+                let remedy = "take `koney/denied-attempts` off the policy, or use a newer kernel";
+                warn!(%hook, reason, unseen = hook.cost(), remedy, "a policy asks for denied attempts, which cannot be watched on this kernel");
             }
         }
     }
@@ -349,7 +352,7 @@ impl Watch {
                 self.last.missed = None;
             }
             Err(error) => {
-                error!(%error, "detection is blind");
+                error!(%error, remedy = remedy(GapCause::Blind), "detection is blind");
                 self.gaps.notice(GapCause::Blind, 1);
                 self.canary = Canary::Blind { since: Instant::now() };
             }
@@ -363,7 +366,13 @@ fn losses(method: Method, before: &Counts, now: &Counts) -> Vec<Gap> {
     for (counter, cause) in [(Counter::Dropped, GapCause::RingFull), (Counter::ArmFailed, GapCause::NotArmed)] {
         let count = now.get(counter).saturating_sub(before.get(counter));
         if count > 0 {
-            error!(count, total = now.get(counter), cause = cause.text(), "accesses may have gone unreported");
+            error!(
+                count,
+                total = now.get(counter),
+                cause = cause.text(),
+                remedy = remedy(cause),
+                "accesses may have gone unreported"
+            );
             gaps.push(Gap { cause, count });
         }
     }

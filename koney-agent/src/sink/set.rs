@@ -294,7 +294,7 @@ impl SinkSet {
                 if kept {
                     tracing::warn!(sink = %id, alerts, late, reason, "alerts of this sink were not delivered before the end; they are kept for the next start");
                 } else {
-                    tracing::error!(sink = %id, alerts, late, reason, "alerts of this sink were not delivered before the end, and are lost with it");
+                    tracing::error!(sink = %id, alerts, late, reason, "alerts of this sink were not delivered before the end, and are lost with it; give --state a folder to keep them");
                 }
                 leftovers.push(Leftover { id, alerts, kept });
             }

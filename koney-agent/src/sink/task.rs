@@ -159,7 +159,7 @@ impl Task {
         let letter = Letter { id: message.id.clone(), time: message.time, body: heartbeat.render.render(&message) };
         let answer = transport.attempt(&[letter], Form::Full).await;
         if let Verdict { trouble: Some(trouble), .. } = Verdict::of(1, answer, false) {
-            tracing::warn!(sink = %self.id, reason = trouble.reason(), "heartbeat not delivered");
+            tracing::warn!(sink = %self.id, reason = trouble.reason(), "heartbeat not delivered; the next one is tried as usual");
         }
     }
 

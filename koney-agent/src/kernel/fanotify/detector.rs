@@ -93,7 +93,8 @@ impl Detector {
     pub fn log(&self) {
         let kernel = release();
         info!(kernel, method = NAME, "watching opens; the canary was seen");
-        warn!(kernel, method = NAME, reason = LIMITS, "detection is degraded");
+        let remedy = "`koney-agent doctor` says what eBPF lacks here";
+        warn!(kernel, method = NAME, reason = LIMITS, remedy, "detection is degraded");
     }
 
     /// The same in one line.

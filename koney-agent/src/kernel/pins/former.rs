@@ -156,7 +156,8 @@ impl Former {
     /// What was seen without a record. Call it after [`Self::records`].
     pub fn remains(&mut self) -> Remains {
         if self.layout != LAYOUT {
-            warn!(folder = %self.folder.display(), layout = self.layout, own = LAYOUT, "the records of an agent of another version cannot be read");
+            let remedy = "stop an agent before another version is installed, and it tells of all it has";
+            warn!(folder = %self.folder.display(), layout = self.layout, own = LAYOUT, remedy, "the records of an agent of another version cannot be read");
             return Remains::default();
         }
         let read = || -> Result<Remains, MapError> {

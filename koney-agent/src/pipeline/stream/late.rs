@@ -10,6 +10,7 @@ use crate::{
     alert::{self, Alert, Gap, GapCause},
     event::Observation,
     kernel::{Holder, is_undecided, pins::Remains},
+    pipeline::status::remedy,
     trap::{Decided, Held, Hit},
     workload::Clock,
 };
@@ -19,7 +20,8 @@ impl Stream {
     pub(in crate::pipeline) fn remains(&mut self, remains: Remains) {
         let Remains { slots, repeats, crowds, dropped } = remains;
         if dropped > 0 {
-            error!(count = dropped, "while no agent ran the ring was full, and accesses went unreported");
+            let remedy = remedy(GapCause::RingFull);
+            error!(count = dropped, remedy, "while no agent ran the ring was full, and accesses went unreported");
             self.gaps(vec![Gap { cause: GapCause::RingFull, count: dropped }]);
         }
         for (trap, slot) in &slots {

@@ -10,6 +10,7 @@ use crate::{
     alert::{self, Alert, Gap, GapCause},
     event::Observation,
     journal::{self, Left, RecordId},
+    pipeline::status::remedy,
     workload::Clock,
 };
 
@@ -18,7 +19,11 @@ impl Stream {
     pub(in crate::pipeline) fn recall(&mut self) {
         let Some(Left { records, of_other_boots }) = self.left.take() else { return };
         if of_other_boots > 0 {
-            error!(count = of_other_boots, "accesses that were held when this machine went down cannot be told of in full");
+            let remedy = remedy(GapCause::HeldAtReboot);
+            error!(
+                count = of_other_boots,
+                remedy, "accesses that were held when this machine went down cannot be told of in full"
+            );
             self.gaps(vec![Gap { cause: GapCause::HeldAtReboot, count: of_other_boots as u64 }]);
         }
         if !records.is_empty() {
