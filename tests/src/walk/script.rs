@@ -22,7 +22,8 @@ await() {
 stop() {
     local group
     for group in ${left[@]+"${left[@]}"}; do
-        kill -INT -- "-$group" 2>/dev/null || true
+        # Not INT: where whoever started this ignores it, so do all of these.
+        kill -TERM -- "-$group" 2>/dev/null || true
         wait "$group" || true
     done
     left=() outputs=()
