@@ -121,8 +121,7 @@ mod tests {
     fn blocks_are_one_shell_and_terminals_run_beside_it() {
         let shows = Run { shows: Some("it's 2".to_owned()), ..Run::default() };
         let prints = Run { prints: Some("ended".to_owned()), stop: true, ..Run::default() };
-        let terminal =
-            "trap 'echo ended > ../said; exit' INT\necho ready\nwhile [ ! -e go ]; do sleep 0.1; done\necho \"it's 2\"\nsleep 60";
+        let terminal = "trap 'echo ended > ../said; exit' TERM\necho ready\nwhile [ ! -e go ]; do sleep 0.1; done\necho \"it's 2\"\nsleep 60";
         let (fine, said) = walk(vec![
             ("mkdir a; cd a; name=go", run(Run::default())),
             (terminal, How::Leave("ready".to_owned())),
