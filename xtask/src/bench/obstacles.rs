@@ -31,7 +31,8 @@ const OBSTACLES: &[(&str, &str)] = &[
         "start to armed",
         "Nearly all of it is the verifier's, which follows the same capture of a record in each of eight programs (26,000 to 33,000 instructions each, \
          `verified_insns`): 0.9 of 1.1 billion in the kernel on 6.12. The programs are loaded on all processors at once; the estimate is for one, and \
-         as good as what it rests on: that the kernel's instructions take the time of the pipeline's, of whose `rep movs` each step was counted too.",
+         rests on the pipeline's work, of whose copies each step of a `rep movs` was counted: no processor does so many instructions in a nanosecond, \
+         and the kernel's may take several times as long. At two a nanosecond a start still takes less than the second.",
     ),
 ];
 
