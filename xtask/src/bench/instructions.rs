@@ -26,6 +26,11 @@ pub(crate) fn figures(halves: &[(&str, &[Value])]) -> Value {
                 settings.insert(name.to_owned(), line.clone());
                 continue;
             }
+            if let Some(accesses) = missed(line) {
+                let reason = format!("it told of none of {accesses} accesses to the watched file, so it was not watching");
+                settings.insert(name.to_owned(), json!({ "failed": reason }));
+                continue;
+            }
             let added = added(line);
             place(&mut figures, name, added[if name.starts_with("peer:") { OPEN_THREAD } else { OPEN }].clone());
             settings.insert(name.to_owned(), told(line, &added));
@@ -33,6 +38,12 @@ pub(crate) fn figures(halves: &[(&str, &[Value])]) -> Value {
     }
     figures["settings"] = Value::Object(settings);
     figures
+}
+
+/// How many accesses to the watched file there were, where none was told: a daemon may have ended since it told its first.
+fn missed(line: &Value) -> Option<u64> {
+    let first = line.pointer("/trap/first")?;
+    if first["told"] == json!(0) { first["accesses"].as_u64() } else { None }
 }
 
 /// What each operation costs more than before.
@@ -103,6 +114,22 @@ mod tests {
         assert_eq!((&figures["inotifywait"], &figures["fanotify"]), (&json!(100.0), &json!(1.0)));
         assert_eq!(figures["settings"]["koney:lsm:1000"]["added"]["stat"], json!(0.0));
         assert!(figures["settings"]["koney:lsm:1000"].get("trap").is_none());
+    }
+
+    #[test]
+    fn who_tells_of_nothing_has_no_figure() {
+        let with = |told: u32| {
+            let mut line = line("peer:fatrace", 7100.0);
+            line["trap"] = json!({ "first": { "accesses": 21, "told": told } });
+            figures(&[("daemons", &[line])])
+        };
+        let silent = with(0);
+        assert!(silent.get("fatrace").is_none());
+        assert_eq!(
+            silent["settings"]["peer:fatrace"]["failed"],
+            "it told of none of 21 accesses to the watched file, so it was not watching"
+        );
+        assert_eq!(with(1)["fatrace"], json!(100.0));
     }
 
     #[test]
