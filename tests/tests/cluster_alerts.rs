@@ -49,11 +49,7 @@ fn who(line: &str) -> Result<(String, String)> {
 #[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
 async fn a_selected_container_alerts_and_its_twin_does_not() -> Result<()> {
     let node = Node::new().await?;
-    let image = node.image("image")?;
-    let (web, other) = (node.container(&image).await?, node.container(&image).await?);
-    node.pod("web-1", "web", &web);
-    node.pod("other-1", "other", &other);
-    node.policy(&selected());
+    let (web, other) = node.twins().await?;
     let agent = node.agent()?;
     agent.logged("traps armed=1 traps=1").await?;
     read(&other).await?;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use koney_tests::{
     agent::{self, until},
-    cluster::{DECOY, NODE, Node, selected},
+    cluster::{DECOY, NODE, Node},
     container::Spawn,
     receivers,
 };
@@ -23,11 +23,7 @@ fn ask(node: &Node, words: &[&str]) -> Result<(Option<i32>, String)> {
 #[ignore = "needs a kernel that takes eBPF; run by `cargo xtask test`"]
 async fn status_and_the_page_tell_of_containers_and_of_what_is_attached() -> Result<()> {
     let node = Node::new().await?;
-    let image = node.image("image")?;
-    let (web, other) = (node.container(&image).await?, node.container(&image).await?);
-    node.pod("web-1", "web", &web);
-    node.pod("other-1", "other", &other);
-    node.policy(&selected());
+    let (web, _other) = node.twins().await?;
     let agent = node.agent_with(&["--admin", "127.0.0.1:0"])?;
     agent.logged("traps armed=1 traps=1").await?;
     agent.logged("root can talk to this agent").await?;

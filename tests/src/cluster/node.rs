@@ -56,6 +56,16 @@ impl Node {
         Container::start(&self.path("containers"), &Setup::of(image)).await
     }
 
+    /// Two containers of one image with the decoy in it, and the policy: the pod of the first is selected, its twin's is not.
+    pub async fn twins(&self) -> Result<(Container, Container)> {
+        let image = self.image("image")?;
+        let (web, other) = (self.container(&image).await?, self.container(&image).await?);
+        self.pod("web-1", "web", &web);
+        self.pod("other-1", "other", &other);
+        self.policy(&selected());
+        Ok((web, other))
+    }
+
     /// Starts the agent.
     pub fn agent(&self) -> Result<Agent> {
         self.agent_with(&[])
