@@ -110,8 +110,8 @@ pub type Outcome = Result<Armed, ArmError>;
 
 /// Makes a detector watch a file, and stop watching it.
 pub(super) trait Arm: Send + Sync {
-    /// Watches the file at a path in the agent's own root. Blocks as long as the file system does.
-    fn arm(&self, job: &Job) -> Outcome;
+    /// Watches the file at a path in a root directory, the job's. Blocks as long as the file system does.
+    fn arm(&self, root: BorrowedFd<'_>, job: &Job) -> Outcome;
     /// Nobody wants this key any more. Unknown keys are no error: what is gone is gone.
     fn disarm(&self, key: TrapKey);
     /// The kernel's own key of a root directory under which something was looked up before; `None` where the detector does not tell it.
@@ -294,10 +294,9 @@ impl Armory {
 }
 
 impl Arm for Armory {
-    fn arm(&self, job: &Job) -> Outcome {
-        let root = job.root.open().map_err(OpenError::Io)?;
-        self.learn_root(job.root, root.as_fd());
-        let found = open::resolve(&root, &job.path)?;
+    fn arm(&self, root: BorrowedFd<'_>, job: &Job) -> Outcome {
+        self.learn_root(job.root, root);
+        let found = open::resolve(root, &job.path)?;
         if let Some(known) = job.known.as_ref().filter(|known| known.stamp == found.stamp && self.has(&known.keys)) {
             return Ok(known.clone());
         }

@@ -2,6 +2,7 @@
 
 use std::{io, os::fd::OwnedFd};
 
+use procfs::{FromRead as _, process::Stat};
 use rustix::fs::{Mode, OFlags, open};
 
 /// A root directory.
@@ -53,9 +54,8 @@ impl Root {
 }
 
 fn start_ticks(pid: u32) -> io::Result<u64> {
-    let process = i32::try_from(pid).ok().and_then(|pid| procfs::process::Process::new(pid).ok());
-    let stat = process.and_then(|process| process.stat().ok());
-    stat.map(|stat| stat.starttime).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the container's process has ended"))
+    let stat = Stat::from_file(format!("/proc/{pid}/stat"));
+    stat.map(|stat| stat.starttime).map_err(|_ended| io::Error::new(io::ErrorKind::NotFound, "the container's process has ended"))
 }
 
 #[cfg(test)]

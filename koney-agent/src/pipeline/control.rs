@@ -23,7 +23,14 @@ const RESCAN: Duration = Duration::from_secs(5);
 const ROUNDS_TO_TRIM: u64 = 12;
 
 /// A look at every decoy, under way.
-type Round = Pin<Box<dyn Future<Output = (u64, Vec<(Job, Outcome)>)> + Send>>;
+type Round = Pin<Box<dyn Future<Output = Looked> + Send>>;
+
+/// What came of a look at every decoy.
+struct Looked {
+    number: u64,
+    jobs: Arc<[Job]>,
+    outcomes: Vec<Outcome>,
+}
 
 /// What is to be watched, and where.
 pub(super) struct Inputs {
@@ -67,8 +74,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut inputs: Inputs, pool: ArmPool) 
                 }
                 control.apply(&mut inputs);
             }
-            (number, outcomes) = async { control.round.as_mut().expect("the branch is taken only with a round").await }, if control.round.is_some() => {
-                control.settle(number, outcomes);
+            looked = async { control.round.as_mut().expect("the branch is taken only with a round").await }, if control.round.is_some() => {
+                control.settle(looked);
             }
             () = shared.look.notified() => {
                 control.follow(&inputs);
@@ -124,10 +131,15 @@ impl Control {
         if pods.is_some() {
             self.shared.health.done(Step::Pods);
         }
-        let (wanted, around) = containers.plan(&snapshot.policies, pods.as_deref());
+        let planned = containers.follow(&snapshot, pods.as_ref());
         let mut table = self.shared.table();
-        table.surround(around);
-        table.want(wanted);
+        match planned {
+            Some((wanted, around)) => {
+                table.surround(around);
+                table.want(wanted);
+            }
+            None => table.let_go(),
+        }
         self.pool.disarm(&table.orphaned());
     }
 
@@ -141,8 +153,8 @@ impl Control {
         };
         let pool = self.pool.clone();
         self.round = Some(Box::pin(async move {
-            let outcomes = pool.arm(jobs.clone()).await;
-            (number, jobs.into_iter().zip(outcomes).collect())
+            let jobs: Arc<[Job]> = jobs.into();
+            Looked { number, outcomes: pool.arm(Arc::clone(&jobs)).await, jobs }
         }));
     }
 
@@ -151,15 +163,15 @@ impl Control {
         self.look();
     }
 
-    fn settle(&mut self, number: u64, outcomes: Vec<(Job, Outcome)>) {
+    fn settle(&mut self, Looked { number, jobs, outcomes }: Looked) {
         self.round = None;
         let (now, fresh) = {
             let mut table = self.shared.table();
-            for (job, outcome) in outcomes {
+            for (job, outcome) in jobs.iter().zip(outcomes) {
                 if let Some(key) = self.pool.root(job.root) {
                     table.know_root(job.root, key);
                 }
-                table.settle(&job, outcome);
+                table.settle(job, outcome);
             }
             table.end_round(number);
             (table.armed_of(), table.fresh())

@@ -35,7 +35,7 @@ impl Table {
     }
 
     /// Takes the keys from traps whose containers have ended, once what was done in them has been read: they are other files' now.
-    pub(super) fn let_go(&mut self) {
+    pub fn let_go(&mut self) {
         let mut ended = Vec::new();
         for (at, trap) in &mut self.traps {
             if at.place.root().is_some() {

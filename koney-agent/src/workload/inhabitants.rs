@@ -45,15 +45,6 @@ pub fn inhabitants(wanted: &BTreeSet<&str>) -> HashMap<String, Inhabitant> {
     found
 }
 
-impl Inhabitant {
-    /// It has not ended.
-    #[must_use]
-    pub fn is_alive(&self) -> bool {
-        let now = process(self.pid).and_then(|process| stat(&process));
-        now.is_some_and(|now| now.start_ticks == self.start_ticks)
-    }
-}
-
 fn inhabitant(pid: u32, wanted: &BTreeSet<&str>) -> Option<(String, Inhabitant)> {
     let process = process(pid)?;
     let cgroup = read(&process, "cgroup")?;
@@ -86,14 +77,6 @@ fn process(pid: u32) -> Option<Process> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_lives_until_its_number_is_anothers() {
-        let pid = std::process::id();
-        let start_ticks = process(pid).and_then(|process| stat(&process)).expect("it runs").start_ticks;
-        assert!(Inhabitant { start_ticks, pid }.is_alive());
-        assert!(!Inhabitant { start_ticks: start_ticks + 1, pid }.is_alive());
-    }
 
     #[test]
     fn who_is_at_home_on_the_host_stands_for_no_container() {

@@ -13,7 +13,7 @@ use rustix::fs::{Stat, fstat, fstatfs, major, minor};
 use super::group::Group;
 use crate::kernel::{
     arm::{Arm, ArmError, Armed, ArmedKey, Job, Outcome},
-    open::{self, OpenError},
+    open,
     root::Root,
 };
 
@@ -105,8 +105,7 @@ impl Marks {
 
 impl Arm for Marks {
     /// Looks and marks each time: whether a mark is still there only the kernel knows, and neither of the two opens the file.
-    fn arm(&self, job: &Job) -> Outcome {
-        let root = job.root.open().map_err(OpenError::Io)?;
+    fn arm(&self, root: BorrowedFd<'_>, job: &Job) -> Outcome {
         let found = open::resolve(root, &job.path)?;
         let file = found.file.as_fd();
         let refused = |error: rustix::io::Errno| ArmError::Mark(error.into());
