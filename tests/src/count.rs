@@ -107,28 +107,47 @@ impl fmt::Display for Instructions {
 
 /// Repeats an operation until its count has settled: the first times after a boot or after attaching are not like the others.
 pub fn settled(what: &str, operation: impl FnMut() -> io::Result<()>) -> Result<Instructions> {
-    settled_by(Effort::CALL, what, || Ok(()), operation)
+    match counted(Effort::CALL, what, || Ok(()), operation)? {
+        Count { instructions, spread: None } => Ok(instructions),
+        Count { instructions, spread: Some(spread) } => bail!(
+            "{what} does not settle on this machine, which must be one that counts instructions: about {instructions}, \
+             the middle half of its counts {spread} apart"
+        ),
+    }
 }
 
-/// The same by another effort, with something to do before each round that does not count.
-pub fn settled_by(
+/// A count that has settled or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// What blocks in a row agreed on, or else their median.
+    pub instructions: Instructions,
+    /// Where they never agreed: how far apart the middle half of them was.
+    pub spread: Option<Instructions>,
+}
+
+/// The same by another effort, with something to do before each round that does not count. It need not settle: beside a daemon that is told of
+/// each operation, what one takes depends on how far the daemon has come.
+pub fn counted(
     effort: Effort,
     what: &str,
     mut before: impl FnMut() -> io::Result<()>,
     mut operation: impl FnMut() -> io::Result<()>,
-) -> Result<Instructions> {
+) -> Result<Count> {
     let mut blocks: Vec<Instructions> = Vec::new();
     while blocks.len() < BLOCKS {
         blocks.push(block(effort, &mut before, &mut operation).with_context(|| format!("{what} failed"))?);
-        if let Some(count) = agreed(&blocks, effort.exact && blocks.len() <= EXACT) {
-            return Ok(count);
+        if let Some(instructions) = agreed(&blocks, effort.exact && blocks.len() <= EXACT) {
+            return Ok(Count { instructions, spread: None });
         }
     }
-    let last: Vec<_> = blocks.iter().rev().take(10).map(ToString::to_string).collect();
-    bail!(
-        "{what} does not settle on this machine, which must be one that counts instructions; the last counts: {}",
-        last.join(", ")
-    )
+    Ok(unsettled(blocks.split_off(EXACT)))
+}
+
+/// Without the first ones, which are unlike the others on many kernels.
+fn unsettled(mut blocks: Vec<Instructions>) -> Count {
+    blocks.sort_unstable();
+    let at = |quarter: usize| blocks.get(blocks.len() * quarter / 4).copied().unwrap_or_default();
+    Count { instructions: at(2), spread: Some(at(3) - at(1)) }
 }
 
 /// Nanoseconds, which are instructions, on the clock of those that count.
@@ -210,6 +229,13 @@ mod tests {
         assert_eq!(agreed(&counts(&[545_670, 545_670, 547_000]), true), None);
         assert_eq!(agreed(&counts(&[545_670, 545_670, 547_000]), false), Some(Instructions(545_670)));
         assert_eq!(agreed(&counts(&[545_670, 545_670, 560_000]), false), None);
+    }
+
+    #[test]
+    fn what_never_agrees_has_a_median_and_a_spread() {
+        let count = unsettled([900, 500, 700, 600, 800, 1000, 400, 300].map(Instructions).to_vec());
+        assert_eq!(count, Count { instructions: Instructions(700), spread: Some(Instructions(400)) });
+        assert_eq!(unsettled(Vec::new()).instructions, Instructions(0));
     }
 
     #[test]

@@ -277,6 +277,8 @@ pub(crate) enum BenchPart {
     Memory,
     /// How memory and the start grow with traps, containers and policies
     Growth,
+    /// An hour in which containers come and go: whether memory grows
+    Churn,
     /// A sink that hangs beside one that does not
     HangingSink,
     /// Binary and image
@@ -285,8 +287,17 @@ pub(crate) enum BenchPart {
 
 impl BenchPart {
     /// All of them, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Size, Self::Kernel, Self::Pipeline, Self::Queue, Self::Latency, Self::Memory, Self::Growth, Self::HangingSink];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Size,
+        Self::Kernel,
+        Self::Pipeline,
+        Self::Queue,
+        Self::Latency,
+        Self::Memory,
+        Self::Growth,
+        Self::Churn,
+        Self::HangingSink,
+    ];
 
     /// The name on the command line and in the report.
     pub(crate) fn name(self) -> &'static str {
@@ -297,6 +308,7 @@ impl BenchPart {
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::Growth => "growth",
+            Self::Churn => "churn",
             Self::HangingSink => "hanging-sink",
             Self::Size => "size",
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::instructions::SPREAD;
 use crate::ui;
 
 /// How far two counts of the same thing may be apart.
@@ -27,14 +28,18 @@ pub(crate) fn print(one: &Value, other: &Value) -> u8 {
     u8::from(beyond > 0 || pairs.is_empty())
 }
 
-/// The counts of whole operations, with and without anything attached.
+/// The counts of whole operations, with and without anything attached. What has not settled beside a daemon in one of the two is no count to be
+/// held against another.
 fn pairs(one: &Value, other: &Value) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (kernel, figures) in one["kernel"].as_object().into_iter().flatten() {
         for (setting, counts) in figures["settings"].as_object().into_iter().flatten() {
             let there = &other["kernel"][kernel]["settings"][setting];
             let [here, there] = [counts, there].map(|counts| counts.get("per_operation").unwrap_or(counts));
-            for (operation, count) in here.as_object().into_iter().flatten() {
+            let settled = |operation: &str| {
+                !operation.ends_with(SPREAD) && [here, there].iter().all(|of| of.get(format!("{operation}{SPREAD}")).is_none())
+            };
+            for (operation, count) in here.as_object().into_iter().flatten().filter(|(operation, _)| settled(operation)) {
                 if let Some((one, other)) = count.as_f64().zip(there[operation].as_f64()) {
                     pairs.push(Pair { name: format!("{kernel} {setting} {operation}"), one, other });
                 }
@@ -68,5 +73,8 @@ mod tests {
         let pair = pairs(&report(7300.0), &report(7400.0)).remove(0);
         assert!(pair.name == "6.12 koney:lsm:1 open_close" && pair.apart() > MOST, "{pair:?}");
         assert_eq!(pairs(&report(7300.0), &json!({})), []);
+        let mut spread = report(7300.0);
+        spread["kernel"]["6.12"]["settings"]["koney:lsm:1"]["per_operation"]["open_close_spread"] = json!(800.0);
+        assert_eq!(pairs(&report(7300.0), &spread).len(), 1);
     }
 }

@@ -7,6 +7,8 @@ const OPEN: &str = "open_close";
 /// Beside daemons, whose work is not the accessor's.
 const OPEN_THREAD: &str = "open_close_thread";
 const NOTHING: &str = "nothing";
+/// Ends the name of how far the counts of an operation were apart that has not settled.
+pub(crate) const SPREAD: &str = "_spread";
 
 /// `{"release":…,"baseline":N,"lsm":{"floor":N,"koney_1":N,…},…,"fanotify":N,"peer":N,…,"settings":{…}}`, instructions of one open and
 /// close: `baseline` with nothing attached, the others what is added to that.

@@ -5,6 +5,7 @@
 
 mod budget;
 mod chart;
+mod churn;
 mod compare;
 mod instructions;
 mod kernel;
@@ -19,6 +20,7 @@ mod size;
 mod targets;
 
 use anyhow::Result;
+use serde_json::json;
 
 pub(crate) use self::{
     budget::{KERNEL as BUDGET_KERNEL, Verdict, check as check_budget},
@@ -42,24 +44,28 @@ pub(crate) fn command(args: &BenchArgs) -> Result<u8> {
     }
     let arch = Arch::here()?;
     let parts = if args.only.is_empty() { BenchPart::ALL.to_vec() } else { args.only.clone() };
-    let mut report = report::latest()?;
-    report::machine(&mut report)?;
     let mut failures = Vec::new();
     for part in parts {
         ui::step(&format!("bench: {}", part.name()));
+        let mut measured = json!({});
         let ended = match part {
-            BenchPart::Kernel => kernel::run(args, arch, &mut report),
-            BenchPart::Size => size::run(arch, &mut report),
-            _ => Ok(programs::run(part, args, arch, &mut report)),
+            BenchPart::Kernel => kernel::run(args, arch, &mut measured),
+            BenchPart::Size => size::run(arch, &mut measured),
+            _ => Ok(programs::run(part, args, arch, &mut measured)),
         };
         // What has been measured is kept, whatever else fails.
         match ended {
             Ok(failed) => failures.extend(failed),
             Err(error) => failures.push(format!("{}: {error:#}", part.name())),
         }
+        // Another part may have been measured meanwhile.
+        let mut report = report::latest()?;
+        report::machine(&mut report)?;
+        report::merge(&mut report, measured);
         report::summarise(&mut report);
         report::write(&report)?;
     }
+    let report = report::latest()?;
     if args.budget {
         budget::write(&report)?;
     }

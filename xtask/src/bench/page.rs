@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     chart::told,
+    instructions::SPREAD,
     obstacles,
     plots::{self, KERNEL, WAYS},
     report,
@@ -122,19 +123,18 @@ fn operations(text: &mut String, series: &str, kernel: &Value) {
     let release = kernel["release"].as_str().unwrap_or(series);
     write!(
         text,
-        "\n## Linux {release}\n\n### Files that are no traps\n\nInstructions with nothing attached, then what is added.\n\n|"
+        "\n## Linux {release}\n\n### Files that are no traps\n\nInstructions with nothing attached, then what is added to the process itself (≈: the median of counts that never settled).\n\n|"
     )
     .ok();
     for (_, name) in OPERATIONS {
         write!(text, " | {name}").ok();
     }
     writeln!(text, " | daemon, for each open |\n|---{}|---|", "|---".repeat(OPERATIONS.len())).ok();
-    let row = |text: &mut String, name: &str, figures: &[Value], daemon: &str| {
-        let cells: Vec<_> = figures.iter().map(number).collect();
+    let row = |text: &mut String, name: &str, cells: &[String], daemon: &str| {
         writeln!(text, "| {name} | {} | {daemon} |", cells.join(" | ")).ok();
     };
     let base = &kernel["settings"]["nothing, before the detectors"];
-    row(text, "nothing attached", &OPERATIONS.map(|(key, _)| base[key].clone()), "");
+    row(text, "nothing attached", &OPERATIONS.map(|(key, _)| number(&base[key])), "");
     let mut settings: Vec<(&str, String)> = Vec::new();
     for (method, method_name) in [("lsm", "LSM"), ("fentry", "fentry"), ("kprobe", "kprobe")] {
         settings.push((method, format!("floor, {method_name}")));
@@ -156,9 +156,12 @@ fn operations(text: &mut String, series: &str, kernel: &Value) {
         if setting["added"].is_null() {
             continue;
         }
-        let mut figures = OPERATIONS.map(|(operation, _)| setting["added"][operation].clone());
-        figures[0] = plots::accessor(&key, setting).map_or(Value::Null, Value::from);
-        row(text, &name, &figures, &number(&setting["others_per_open"]));
+        let cells = OPERATIONS.map(|(operation, _)| {
+            let counted = plots::counted(&key, operation);
+            let about = if setting["per_operation"].get(format!("{counted}{SPREAD}")).is_some() { "≈ " } else { "" };
+            format!("{about}{}", number(&setting["added"][counted]))
+        });
+        row(text, &name, &cells, &number(&setting["others_per_open"]));
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::chart::{Bar, Bars, Line, Lines};
+use super::{
+    chart::{Bar, Bars, Line, Lines},
+    churn,
+};
 
 /// The kernel of the plots that show one.
 pub(crate) const KERNEL: &str = "6.12";
@@ -26,7 +29,8 @@ pub(crate) const WAYS: [(&str, &str); 12] = [
 /// Files of the plots and what is in them; those without figures are left out.
 pub(crate) fn all(report: &Value) -> Vec<(&'static str, String)> {
     let counted = [("open.svg", open(report)), ("trap.svg", trap(report)), ("traps.svg", traps(report))];
-    let plots = counted.into_iter().chain(GROWN.iter().map(|grown| (grown.file, grown.draw(report))));
+    let plots = counted.into_iter().chain([("churn.svg", churn::plot(report))]);
+    let plots = plots.chain(GROWN.iter().map(|grown| (grown.file, grown.draw(report))));
     plots.filter_map(|(name, plot)| Some((name, plot?))).collect()
 }
 
@@ -142,7 +146,7 @@ impl Grown {
         };
         let series = self.lines.iter().map(line).collect();
         let Self { title, subtitle, across, up, .. } = *self;
-        let plot = Lines { title, subtitle, across, up, series };
+        let plot = Lines { title, subtitle, across, up, even: &[], series };
         Some(plot.draw()).filter(|_| plot.series.iter().any(|line| line.points.len() > 1))
     }
 }
@@ -214,6 +218,7 @@ fn traps(report: &Value) -> Option<String> {
         subtitle: &subtitle(kernel),
         across: "armed traps, each with two keys, on overlays",
         up: "instructions over the floor",
+        even: &[],
         series: lines.collect(),
     };
     Some(plot.draw()).filter(|_| plot.series.iter().any(|line| line.points.len() > 1))
@@ -221,8 +226,12 @@ fn traps(report: &Value) -> Option<String> {
 
 /// What the accessor pays for an open and close.
 pub(crate) fn accessor(setting: &str, figures: &Value) -> Option<f64> {
-    let operation = if setting.starts_with("peer:") { "open_close_thread" } else { "open_close" };
-    figures["added"][operation].as_f64()
+    figures["added"][counted(setting, "open_close")].as_f64()
+}
+
+/// The count that is shown for an operation: beside a daemon that of the accessor's thread. The others are counted by it anyway.
+pub(crate) fn counted<'a>(setting: &str, operation: &'a str) -> &'a str {
+    if operation == "open_close" && setting.starts_with("peer:") { "open_close_thread" } else { operation }
 }
 
 fn subtitle(kernel: &Value) -> String {

@@ -55,10 +55,13 @@ impl Place {
     }
 }
 
+/// What a run of the churn tells besides is told by those of memory and growth.
+const CHURN: &str = "memory-churn";
+
 /// `FOLDER` among the words is a folder on this machine's disk, in a guest too: then it has a disk.
 const FOLDER: &str = "FOLDER";
 
-const RUNS: [Run; 20] = [
+const RUNS: [Run; 21] = [
     here(
         BenchPart::Pipeline,
         "koney-bench-pipeline",
@@ -83,6 +86,12 @@ const RUNS: [Run; 20] = [
     ),
     // How many of them this machine does in a nanosecond, of what was measured on it too.
     counted(BenchPart::Memory, "koney-bench-pipeline", &["--stages-only"], &["--stages-only", "--records", "2000"]),
+    guest(
+        BenchPart::Churn,
+        "koney-bench-memory",
+        &["--idle", "1", "--flood", "0", "--churn-minutes", "60"],
+        &["--traps", "20", "--containers", "3", "--idle", "1", "--flood", "0", "--churn-minutes", "1"],
+    ),
     grown_memory(&["--containers", "0", "--traps", "10"]),
     grown_memory(&["--containers", "0", "--traps", "100"]),
     grown_memory(&["--containers", "0", "--traps", "1000"]),
@@ -125,7 +134,7 @@ const SOCKETS: &[&str] = &["--folder", FOLDER, "--records", "2000", "--samples",
 /// Makes the accesses.
 const ACTOR: &str = "koney-act";
 const KERNEL: &str = "6.12";
-const TIMEOUT: Duration = Duration::from_hours(1);
+const TIMEOUT: Duration = Duration::from_hours(2);
 const MEMORY_MIB: u32 = 4096;
 const DISK_MIB: u32 = 2048;
 
@@ -151,11 +160,13 @@ pub(crate) fn run(part: BenchPart, args: &BenchArgs, arch: Arch, report: &mut Va
         };
         match ended {
             Ok(said) if said.is_empty() => failures.push(format!("{program} ended without a result")),
-            Ok(said) => results.extend(said.into_iter().map(|mut result| {
-                result["program"] = json!(program);
-                result["where"] = json!(place.name());
-                result
-            })),
+            Ok(said) => results.extend(said.into_iter().filter(|said| part != BenchPart::Churn || said["what"] == CHURN).map(
+                |mut result| {
+                    result["program"] = json!(program);
+                    result["where"] = json!(place.name());
+                    result
+                },
+            )),
             Err(error) => {
                 let failure = format!("{program}: {error:#}");
                 results.push(lacking(program, &failure));

@@ -87,6 +87,17 @@ pub(crate) fn machine(report: &mut Value) -> Result<()> {
     Ok(())
 }
 
+/// Puts what was measured in the place of what was there: of each kernel and of each part, whole.
+pub(crate) fn merge(report: &mut Value, measured: Value) {
+    let Value::Object(measured) = measured else { return };
+    for (name, figures) in measured {
+        match figures {
+            Value::Object(figures) => figures.into_iter().for_each(|(part, figures)| report[&name][part] = figures),
+            figures => report[&name] = figures,
+        }
+    }
+}
+
 /// Finds a result by its name and what else must be true of it.
 pub(crate) fn result<'a>(report: &'a Value, what: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Value> {
     let parts = report["results"].as_object()?;
@@ -137,6 +148,21 @@ pub(crate) fn summarise(report: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_measured_takes_the_place_of_its_own_alone() {
+        let mut report =
+            json!({ "kernel": { "6.1": { "baseline": 1, "lsm": 2 }, "6.12": { "baseline": 3 } }, "results": { "queue": [1] } });
+        merge(
+            &mut report,
+            json!({ "kernel": { "6.1": { "baseline": 4 } }, "results": { "churn": [2] }, "size_mib": { "image": 5 } }),
+        );
+        let merged = json!({
+            "kernel": { "6.1": { "baseline": 4 }, "6.12": { "baseline": 3 } },
+            "results": { "queue": [1], "churn": [2] }, "size_mib": { "image": 5 },
+        });
+        assert_eq!(report, merged);
+    }
 
     #[test]
     fn the_figures_of_the_targets_are_lifted_out_of_the_results() {

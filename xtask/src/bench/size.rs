@@ -11,7 +11,7 @@ use crate::{arch::Arch, image};
 const MEGA: f64 = 1_000_000.0;
 const MEBI: f64 = 1_048_576.0;
 
-/// Builds both and weighs them. The image's one layer is not compressed in the archive: a registry stores less.
+/// Builds both and weighs them. The image's one layer is compressed in the archive, as a registry has it.
 pub(crate) fn run(arch: Arch, report: &mut Value) -> Result<Vec<String>> {
     let archive = image::archive("localhost/koney-agent:bench", &[arch])?.len();
     // The same program that the image has: built once.

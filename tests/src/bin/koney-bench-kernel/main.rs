@@ -19,7 +19,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use serde_json::json;
+use koney_tests::bench::note;
+use serde_json::{Value, json};
 
 use self::{
     attached::{Attached, Setting},
@@ -28,9 +29,10 @@ use self::{
 };
 
 /// Comparisons of a setting that are made at most, and how many instructions an open with nothing attached may differ before and after in one
-/// that is believed.
+/// that is believed at once. Of those that are all noisier, the least noisy is believed up to a part of an open.
 const COMPARISONS: u32 = 6;
 const MOST_NOISE: f64 = 1.0;
+const LEAST_BELIEVED: f64 = 0.001;
 /// How far it may have moved since the start: some ways of watching leave a little for good.
 const MOST_MOVED: f64 = 0.01;
 
@@ -87,19 +89,29 @@ async fn main() -> Result<()> {
 /// What is counted with nothing attached once it no longer changes: for seconds after the boot some kernels take other ways, and do so
 /// steadily.
 fn steady(all: &Work) -> Result<work::Counts> {
+    let mut least: Option<(f64, work::Counts)> = None;
     for _ in 0..COMPARISONS {
         let (counts, after) = (all.elsewhere()?, all.elsewhere()?);
+        let open = work::open_of(&after)?;
+        let noise = (open - work::open_of(&counts)?).abs();
         let agrees = |(name, count): (&String, &f64)| {
             after.get(name).is_some_and(|after| (after - count).abs() <= MOST_NOISE.max(count * MOST_MOVED))
         };
         // Nothing else runs any more either.
-        let open = work::open_of(&after)?;
         let alone = after.get(work::OPEN_THREAD).is_some_and(|thread| (open - thread).abs() <= open * MOST_MOVED);
-        if alone && (open - work::open_of(&counts)?).abs() <= MOST_NOISE && counts.iter().all(agrees) {
+        let agree = alone && counts.iter().all(agrees) && work::unsettled(&after).is_empty();
+        if agree && noise <= MOST_NOISE {
             return Ok(after);
         }
+        note(&format!("with nothing attached: {counts:?}, and again: {after:?}"));
+        if agree && least.as_ref().is_none_or(|(least, _)| noise < *least) {
+            least = Some((noise, after));
+        }
     }
-    bail!("with nothing attached, the counts never agreed")
+    match least {
+        Some((noise, counts)) if noise <= work::open_of(&counts)? * LEAST_BELIEVED => Ok(counts),
+        _ => bail!("with nothing attached, the counts never agreed"),
+    }
 }
 
 /// Counts with the setting and again without it, until nothing has changed meanwhile.
@@ -109,12 +121,15 @@ async fn compare(object: &Path, setting: &Setting, quick: bool, mut before: work
     if crowd.is_some() {
         before = all.elsewhere()?;
     }
+    let mut least: Option<(f64, Value, work::Counts)> = None;
     for _ in 0..COMPARISONS {
         let Some(mut attached) = Attached::attach(object, setting, crowd.as_mut()).await? else {
             say(&setting.to_string(), json!({ "lacks": "bpf is not in the kernel's lsm= list" }))?;
             return Ok(before);
         };
         let with = all.elsewhere()?;
+        let unsettled = work::unsettled(&with);
+        ensure!(attached.has_daemon() || unsettled.is_empty(), "{} does not settle", unsettled.join(" and "));
         let others = if attached.has_daemon() { Some(touch::ordinary()?) } else { None };
         let trap = if attached.tells() && !quick { Some(touch::trap(&mut attached)?) } else { None };
         let (facts, says) = (crowd.as_ref().map(Crowd::facts), attached.says());
@@ -127,19 +142,27 @@ async fn compare(object: &Path, setting: &Setting, quick: bool, mut before: work
         }
         let after = Work::All { quick: true }.elsewhere()?;
         let noise = (work::open_of(&after)? - work::open_of(&before)?).abs();
+        message["noise"] = noise.into();
+        if least.as_ref().is_none_or(|(least, ..)| noise < *least) {
+            least = Some((noise, message, before));
+        }
         if noise <= MOST_NOISE {
-            message["noise"] = noise.into();
-            say(&setting.to_string(), message)?;
-            let Some(crowd) = crowd else { return Ok(before) };
-            crowd.end()?;
-            return Ok(without);
+            break;
         }
         before = all.elsewhere()?;
     }
-    bail!("with nothing attached, the counts before and after never agreed")
+    let (noise, message, before) = least.context("something was compared")?;
+    ensure!(
+        noise <= work::open_of(&before)? * LEAST_BELIEVED,
+        "with nothing attached, the counts before and after never agreed: they were {noise:.1} instructions apart at best"
+    );
+    say(&setting.to_string(), message)?;
+    let Some(crowd) = crowd else { return Ok(before) };
+    crowd.end()?;
+    Ok(without)
 }
 
-fn say(setting: &str, facts: serde_json::Value) -> Result<()> {
+fn say(setting: &str, facts: Value) -> Result<()> {
     let mut line = facts;
     line["what"] = "instructions".into();
     line["setting"] = setting.into();

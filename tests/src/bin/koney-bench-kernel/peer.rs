@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -34,6 +35,11 @@ impl Peer {
         let name = script.file_stem().context("a script has a name")?;
         fs::create_dir_all(FOLDER).context("make the folder of the peers' output")?;
         let output = Path::new(FOLDER).join(name);
+        // What it told when it was started before would be taken for this time's, and fatrace refuses a file that exists.
+        match fs::remove_file(&output) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).context("remove what the peer told before"),
+            _ => {}
+        }
         let log = fs::File::create(output.with_extension("log")).context("make a file for what it says")?;
         let mut command = Command::new("sh");
         command.arg(script).arg(TRAP).arg(&output).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
@@ -58,7 +64,7 @@ impl Peer {
         let name = Path::new(TRAP).file_name().context("the trap has a name")?.to_string_lossy();
         match fs::read(&self.output) {
             Ok(text) => Ok(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(&*name)).count()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error).context("read what the peer says"),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use koney_tests::count::{Effort, Instructions, Of, now, settled_by};
+use koney_tests::count::{Count, Effort, Instructions, Of, counted, now};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -26,6 +26,8 @@ pub(crate) type Counts = BTreeMap<String, f64>;
 pub(crate) const OPEN: &str = "open_close";
 /// The same by this thread's own time.
 pub(crate) const OPEN_THREAD: &str = "open_close_thread";
+/// Ends the name of how far the counts of an operation were apart that has not settled.
+const SPREAD: &str = "_spread";
 /// A single open of a file by a process that has opened others before.
 pub(crate) const ONCE: &str = "once";
 
@@ -81,25 +83,33 @@ fn all(files: &[CString], quick: bool) -> Result<Counts> {
     let mut counts = Counts::new();
     let mut each = files.iter().cycle();
     let mut next = || each.next().map(CString::as_c_str).ok_or(Errno::NOENT);
-    let mut add = |name: &str, count: Instructions| counts.insert(name.to_owned(), count.number());
-    let call = |name, operation: &mut dyn FnMut() -> io::Result<()>| settled_by(Effort::CALL, name, || Ok(()), operation);
-    add(OPEN, call(OPEN, &mut || open(next()?, OFlags::RDONLY).map(drop))?);
+    let mut add = |name: &str, count: Count| {
+        counts.insert(name.to_owned(), count.instructions.number());
+        counts.extend(count.spread.map(|spread| (format!("{name}{SPREAD}"), spread.number())));
+    };
     // What a daemon does meanwhile is not this thread's.
     let thread = Effort { of: Of::Thread, ..Effort::CALL };
-    add(OPEN_THREAD, settled_by(thread, OPEN, || Ok(()), || open(next()?, OFlags::RDONLY).map(drop))?);
+    let call = |effort, name, operation: &mut dyn FnMut() -> io::Result<()>| counted(effort, name, || Ok(()), operation);
+    add(OPEN, call(Effort::CALL, OPEN, &mut || open(next()?, OFlags::RDONLY).map(drop))?);
+    add(OPEN_THREAD, call(thread, OPEN, &mut || open(next()?, OFlags::RDONLY).map(drop))?);
     if quick {
         return Ok(counts);
     }
     let mut buffer = [0; 6];
     let read = &mut || Ok(rustix::io::read(open(next()?, OFlags::RDONLY | OFlags::NOATIME)?, &mut buffer).map(drop)?);
-    add("open_read_close", call("open, read and close", read)?);
-    add("stat", call("stat", &mut || Ok(rustix::fs::stat(next()?).map(drop)?))?);
+    add("open_read_close", call(thread, "open, read and close", read)?);
+    add("stat", call(thread, "stat", &mut || Ok(rustix::fs::stat(next()?).map(drop)?))?);
     let file = open(next()?, OFlags::RDWR | OFlags::NOATIME)?;
-    add("read", call("read", &mut || Ok(rustix::io::pread(&file, &mut buffer, 0).map(drop)?))?);
-    add("write", call("write", &mut || Ok(rustix::io::pwrite(&file, b"secret", 0).map(drop)?))?);
-    add("exec", settled_by(Effort::PROCESS, "exec of /usr/bin/true", || Ok(()), || run("/usr/bin/true", &[]))?);
-    add("untar", settled_by(Effort::PROCESS, "untar", emptied, || run("busybox", &["tar", "-xf", ARCHIVE, "-C", UNPACKED]))?);
+    add("read", call(thread, "read", &mut || Ok(rustix::io::pread(&file, &mut buffer, 0).map(drop)?))?);
+    add("write", call(thread, "write", &mut || Ok(rustix::io::pwrite(&file, b"secret", 0).map(drop)?))?);
+    add("exec", counted(Effort::PROCESS, "exec of /usr/bin/true", || Ok(()), || run("/usr/bin/true", &[]))?);
+    add("untar", counted(Effort::PROCESS, "untar", emptied, || run("busybox", &["tar", "-xf", ARCHIVE, "-C", UNPACKED]))?);
     Ok(counts)
+}
+
+/// What has not settled.
+pub(crate) fn unsettled(counts: &Counts) -> Vec<&str> {
+    counts.keys().filter_map(|name| name.strip_suffix(SPREAD)).collect()
 }
 
 fn once(files: &[CString], path: &CStr) -> Result<Counts> {

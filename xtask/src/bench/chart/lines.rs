@@ -1,4 +1,4 @@
-//! Lines over a scale of powers of ten.
+//! Lines over a scale of powers of ten, or over one of time.
 
 use std::fmt::Write as _;
 
@@ -28,11 +28,14 @@ pub(crate) struct Lines<'a> {
     pub(crate) subtitle: &'a str,
     pub(crate) across: &'a str,
     pub(crate) up: &'a str,
+    /// Marks of a scale with even steps. Without any, the scale is one of powers of ten, where there can be no zero, and each figure is a point of
+    /// its own.
+    pub(crate) even: &'a [f64],
     pub(crate) series: Vec<Line>,
 }
 
 impl Lines<'_> {
-    /// Draws it; what grows stands on a logarithmic scale, where there can be no zero.
+    /// Draws it.
     pub(crate) fn draw(&self) -> String {
         // The first colour is that of what is no line of its own: floors.
         let legend: Vec<&str> = std::iter::once("").chain(self.series.iter().map(|line| line.name.as_str())).collect();
@@ -40,12 +43,13 @@ impl Lines<'_> {
         let mut drawing = Drawing::new(bottom + 54.0, self.title, self.subtitle, &legend);
         let points = || self.series.iter().flat_map(|line| line.points.iter().copied());
         let scale = Scale::new(points().map(|(_, figure)| figure).fold(0.0, f64::max) * 1.08, 5.0);
-        let (least, most) = points().fold((f64::MAX, 0.0_f64), |(least, most), (x, _)| (least.min(x), most.max(x)));
-        let (least, most) = (least.max(1.0).log10(), most.max(1.0).log10());
+        let place = |x: f64| if self.even.is_empty() { x.max(1.0).log10() } else { x };
+        let places = points().map(|(x, _)| x).chain(self.even.iter().copied()).map(place);
+        let (least, most) = places.fold((f64::MAX, 0.0_f64), |(least, most), x| (least.min(x), most.max(x)));
         let (left, right) = (LEFT, WIDTH - MARGIN - 40.0);
         let across = |x: f64| {
             if most > least {
-                left + 12.0 + (x.max(1.0).log10() - least) / (most - least) * (right - left - 12.0)
+                left + 12.0 + (place(x) - least) / (most - least) * (right - left - 12.0)
             } else {
                 f64::midpoint(left, right)
             }
@@ -56,7 +60,7 @@ impl Lines<'_> {
             drawing.rule("g", (left, up(mark)), (right, up(mark)));
             drawing.label(left - 8.0, up(mark) + 4.0, "end", "s", &told(mark));
         }
-        let mut marks: Vec<f64> = points().map(|(x, _)| x).collect();
+        let mut marks: Vec<f64> = if self.even.is_empty() { points().map(|(x, _)| x).collect() } else { self.even.to_vec() };
         marks.sort_by(f64::total_cmp);
         marks.dedup();
         for mark in marks {
@@ -69,7 +73,7 @@ impl Lines<'_> {
         for (number, line) in (1..).zip(&self.series) {
             let path: Vec<_> = line.points.iter().map(|(x, figure)| format!("{:.1},{:.1}", across(*x), up(*figure))).collect();
             writeln!(drawing.text, "<polyline class=\"l l{number}\" points=\"{}\"/>", path.join(" ")).ok();
-            for (x, figure) in &line.points {
+            for (x, figure) in line.points.iter().filter(|_| self.even.is_empty()) {
                 writeln!(
                     drawing.text,
                     "<circle class=\"f{number}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\"/>",
@@ -100,10 +104,20 @@ mod tests {
     fn every_figure_is_a_point() {
         let line = |name: &str, points: &[(f64, f64)]| Line { name: name.to_owned(), points: points.to_vec() };
         let series = vec![line("LSM", &[(1.0, 135.0), (1000.0, 135.0), (100_000.0, 160.0)]), line("alone", &[(1.0, 0.0)])];
-        let text = Lines { title: "t", subtitle: "s", across: "traps", up: "instructions", series }.draw();
+        let text = Lines { title: "t", subtitle: "s", across: "traps", up: "instructions", even: &[], series }.draw();
         assert_eq!((text.matches("<circle").count(), text.matches("<polyline").count()), (4, 2), "{text}");
         assert!(text.contains(">100,000<") && !text.contains("NaN") && !text.contains("inf"), "{text}");
-        let empty = Lines { title: "t", subtitle: "s", across: "x", up: "y", series: Vec::new() }.draw();
+        let empty = Lines { title: "t", subtitle: "s", across: "x", up: "y", even: &[], series: Vec::new() }.draw();
         assert!(!empty.contains("NaN") && !empty.contains("inf"), "{empty}");
+    }
+
+    #[test]
+    fn time_goes_in_even_steps() {
+        let series = vec![Line { name: "resident".to_owned(), points: vec![(0.0, 20.0), (30.0, 21.0), (60.0, 20.0)] }];
+        let text = Lines { title: "t", subtitle: "s", across: "minutes", up: "MiB", even: &[0.0, 60.0], series }.draw();
+        let points = text.split("points=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        let across: Vec<f64> = points.split(' ').filter_map(|point| point.split(',').next()?.parse().ok()).collect();
+        assert!(matches!(across.as_slice(), [a, b, c] if (b - a - (c - b)).abs() < 0.2 && b > a), "{points}");
+        assert!(!text.contains("<circle") && text.contains(">60<"), "{text}");
     }
 }
