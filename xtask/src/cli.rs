@@ -267,6 +267,8 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchPart {
     /// Instructions that watching adds, beside its peers
     Kernel,
+    /// Time that watching adds to an open on this machine, where its kernel lets programs attach
+    Wall,
     /// Records to alerts, by stage
     Pipeline,
     /// Alerts to disk and back
@@ -287,9 +289,10 @@ pub(crate) enum BenchPart {
 
 impl BenchPart {
     /// All of them, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Size,
         Self::Kernel,
+        Self::Wall,
         Self::Pipeline,
         Self::Queue,
         Self::Latency,
@@ -303,6 +306,7 @@ impl BenchPart {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
+            Self::Wall => "wall",
             Self::Pipeline => "pipeline",
             Self::Queue => "queue",
             Self::Latency => "latency",

@@ -17,6 +17,7 @@ mod programs;
 mod report;
 mod said;
 mod size;
+mod tables;
 mod targets;
 
 use anyhow::Result;

@@ -12,7 +12,7 @@ const OBSTACLES: &[(&str, &str)] = &[
     (
         "the same, kprobe",
         "Before 6.2 a kprobe has no way to a typed pointer (`bpf_rdonly_cast`), so each of five objects is a call of `bpf_probe_read_kernel`, of \
-         about a hundred instructions: 545 on 6.1, 112 on 6.12.",
+         about a hundred instructions: 547 on 6.1, 112 on 6.12.",
     ),
     (
         "the same with 100,000",
@@ -20,8 +20,10 @@ const OBSTACLES: &[(&str, &str)] = &[
     ),
     (
         "real open",
-        "Measured in a guest, whose processors are emulated several times slower than the machine they run on; its disk is the machine's. What the time \
-         goes into has not been measured.",
+        "Measured in a guest, whose processors are emulated several times slower than the machine they run on; its disk is the machine's. By a clock of \
+         instructions the whole way takes 1.3 million of them with a connection open and 6.1 without, the intruder, the sink and both ends of TLS \
+         included: at two a nanosecond 0.6 and 3 ms, and the syncs, of 0.2 ms each on this machine's disk, beside them. From a record to the socket, \
+         which needs no guest, it is 0.7 ms on this machine, syncs included.",
     ),
     (
         "resident memory",

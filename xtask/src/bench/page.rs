@@ -10,7 +10,7 @@ use super::{
     instructions::SPREAD,
     obstacles,
     plots::{self, KERNEL, WAYS},
-    report,
+    report, tables,
     targets::{self, Reached},
 };
 use crate::workspace;
@@ -113,7 +113,10 @@ fn details(report: &Value) -> String {
     for (name, _) in plots {
         writeln!(text, "\n![]({name})").ok();
     }
-    results(&mut text, report);
+    let tables = tables::all(report);
+    if !tables.is_empty() {
+        write!(text, "\n## Times, queues and memory\n{tables}").ok();
+    }
     guests(&mut text, report);
     text
 }
@@ -185,43 +188,6 @@ fn accesses(text: &mut String, _series: &str, kernel: &Value) {
         let cells: Vec<String> =
             [first, repeat].into_iter().flat_map(|one| [number(&added(one)), number(&one["others"]), of(one)]).collect();
         writeln!(text, "| {name} | {} |", cells.join(" | ")).ok();
-    }
-}
-
-/// What the measuring programs printed.
-fn results(text: &mut String, report: &Value) {
-    for (part, results) in report["results"].as_object().into_iter().flatten() {
-        writeln!(
-            text,
-            "\n## {}{}\n",
-            part.get(..1).unwrap_or_default().to_uppercase(),
-            part.get(1..).unwrap_or_default().replace('-', " ")
-        )
-        .ok();
-        for result in results.as_array().into_iter().flatten() {
-            let mut facts = Vec::new();
-            flatten(result, "", &mut facts);
-            let hidden = ["what", "program", "where"];
-            let shown: Vec<_> = facts.into_iter().filter(|(name, _)| !hidden.contains(&name.as_str())).collect();
-            let cells: Vec<_> = shown.iter().map(|(name, value)| format!("{name} {value}")).collect();
-            let [what, program, place] = ["what", "program", "where"].map(|key| result[key].as_str().unwrap_or_default());
-            writeln!(text, "- **{what}** (`{program}`, {place}): {}", cells.join(", ")).ok();
-        }
-    }
-}
-
-/// Figures by their names, nested ones joined; lists are left to the JSON.
-fn flatten(value: &Value, name: &str, facts: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                let key = key.replace('_', " ");
-                flatten(value, &if name.is_empty() { key } else { format!("{name} {key}") }, facts);
-            }
-        }
-        Value::Number(_) => facts.push((name.to_owned(), number(value))),
-        Value::String(text) => facts.push((name.to_owned(), text.clone())),
-        Value::Bool(_) | Value::Null | Value::Array(_) => {}
     }
 }
 

@@ -61,7 +61,8 @@ const CHURN: &str = "memory-churn";
 /// `FOLDER` among the words is a folder on this machine's disk, in a guest too: then it has a disk.
 const FOLDER: &str = "FOLDER";
 
-const RUNS: [Run; 21] = [
+const RUNS: [Run; 23] = [
+    here(BenchPart::Wall, "koney-bench-wall", &[], &["--rounds", "2", "--opens", "1000"]),
     here(
         BenchPart::Pipeline,
         "koney-bench-pipeline",
@@ -77,11 +78,13 @@ const RUNS: [Run; 21] = [
         &["--state", FOLDER],
         &["--state", FOLDER, "--samples", "10", "--warm-up", "2"],
     ),
+    // Without a disk, which keeps a time of its own.
+    counted(BenchPart::Latency, "koney-bench-latency", &["--samples", "100"], &["--samples", "5", "--warm-up", "2"]),
     guest(BenchPart::Memory, "koney-bench-memory", &[], &["--traps", "20", "--containers", "3", "--idle", "2", "--flood", "2"]),
     counted(
         BenchPart::Memory,
         "koney-bench-memory",
-        &["--idle", "1", "--flood", "0"],
+        &["--idle", "60", "--flood", "0"],
         &["--traps", "20", "--containers", "3", "--idle", "1", "--flood", "0"],
     ),
     // How many of them this machine does in a nanosecond, of what was measured on it too.
@@ -189,13 +192,13 @@ fn exists(program: &str) -> bool {
 }
 
 fn on_this_machine(arch: Arch, program: &str, words: &[&str]) -> Result<Vec<Value>> {
-    let agent = image::agent(arch)?;
+    let (object, agent) = (ebpf::build(arch)?, image::agent(arch)?);
     // As users have it: optimised as the agent is.
     let file = test::released(arch, program)?;
     let folder = workspace::target().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut command = Command::new(&file);
-    command.env("KONEY_AGENT", agent).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command.env("KONEY_AGENT", agent).env("KONEY_OBJECT", object).stdin(Stdio::null()).stderr(Stdio::inherit());
     for word in words {
         if *word == FOLDER {
             command.arg(&folder)

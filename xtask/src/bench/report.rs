@@ -113,13 +113,17 @@ pub(crate) fn summarise(report: &mut Value) {
     let pick = |what: &str, pointer: &str, fits: &dyn Fn(&Value) -> bool| {
         result(report, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
     };
-    let kept = |result: &Value| result["connection"] == "open";
-    let closed = |result: &Value| result["connection"] == "not open";
+    let kept = |result: &Value| any(result) && result["connection"] == "open";
+    let closed = |result: &Value| any(result) && result["connection"] == "not open";
+    // A counted millisecond is a million instructions.
+    let millions_of =
+        |connection: &str| pick("open-to-socket", "/ms/p50", &|result| !any(result) && result["connection"] == connection);
     let quantiles = |fits: &dyn Fn(&Value) -> bool| json!({ "p50": pick("open-to-socket", "/ms/p50", fits), "p99": pick("open-to-socket", "/ms/p99", fits) });
     let pipeline = json!({
         "records_per_s": pick("pipeline-stages", "/stream/per_s", &any),
         "open_to_socket_ms": quantiles(&kept),
         "open_to_socket_not_open_ms": quantiles(&closed),
+        "open_to_socket_million_instructions": { "open": millions_of("open"), "not_open": millions_of("not open") },
     });
     let queue = json!({ "durable_per_s": pick("record-burst", "/durable_per_s", &any) });
     let memory = json!({
@@ -128,7 +132,6 @@ pub(crate) fn summarise(report: &mut Value) {
         "kernel_bytes_per_key": pick("memory-kernel-memory", "/bytes_per_key", &whole),
     });
     let start = pick("memory-start", "/ms", &whole);
-    // A counted millisecond is a million instructions.
     let millions = pick("memory-start", "/ms", &counted);
     let host = |result: &Value| result["where"] == "host" && result["scene"] == "host";
     let stream = |fits: &dyn Fn(&Value) -> bool| pick("pipeline-stages", "/stream/ns", fits).as_f64();
@@ -168,6 +171,7 @@ mod tests {
     fn the_figures_of_the_targets_are_lifted_out_of_the_results() {
         let mut report = json!({ "results": {
             "latency": [
+                { "what": "open-to-socket", "where": "counted", "connection": "open", "ms": { "p50": 1.3, "p99": 1.9 } },
                 { "what": "open-to-socket", "connection": "not open", "ms": { "p50": 9, "p99": 30 } },
                 { "what": "open-to-socket", "connection": "open", "ms": { "p50": 4, "p99": 20 } },
             ],
@@ -181,6 +185,7 @@ mod tests {
         } });
         summarise(&mut report);
         assert_eq!(report["pipeline"]["open_to_socket_ms"], json!({ "p50": 4, "p99": 20 }));
+        assert_eq!(report["pipeline"]["open_to_socket_million_instructions"], json!({ "open": 1.3, "not_open": null }));
         assert_eq!(report["start_ms"], json!(2_500.0));
         assert_eq!(
             report["start"],

@@ -92,7 +92,15 @@ pub(crate) fn all(report: &Value) -> Vec<Target> {
                 Figure { measured: quantile(opened, "p50"), must: f64::MAX, aim: 5.0 },
                 Figure { measured: quantile(closed, "p50"), must: f64::MAX, aim: 20.0 },
             ],
-            |numbers| format!("p99 {} / {} ms, p50 {} / {} ms", numbers[0], numbers[1], numbers[2], numbers[3]),
+            |numbers| {
+                let times = format!("p99 {} / {} ms, p50 {} / {} ms", numbers[0], numbers[1], numbers[2], numbers[3]);
+                let millions =
+                    ["open", "not_open"].map(|which| at(&format!("/pipeline/open_to_socket_million_instructions/{which}")));
+                match millions {
+                    [Some(open), Some(closed)] => format!("{times}; {} / {} million instructions", told(open), told(closed)),
+                    _ => times,
+                }
+            },
         ),
         target(
             "records decoded, enriched (cached), matched, deduplicated on one core",

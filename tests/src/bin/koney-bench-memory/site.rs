@@ -148,7 +148,8 @@ impl Site {
         let of_the_new = format!("container=\"{}\"", new.container.id);
         containers.push(new);
         *started += 1;
-        let is_armed = |line: &&str| line.contains(&of_the_new) && line.ends_with("state=armed");
+        // A line after others that were not written says at its end how many.
+        let is_armed = |line: &&str| line.contains(&of_the_new) && line.contains("state=armed");
         let all = || (agent.log().lines().filter(is_armed).count() >= traps).then_some(());
         until_within(PATIENCE, all).await.context("the traps of a new container are not armed")
     }
