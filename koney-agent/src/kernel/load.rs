@@ -158,7 +158,10 @@ impl Programs {
             && method == Method::Kprobe
             && std::mem::take(&mut self.can_cast)
         {
-            tracing::debug!(reason, "this kernel casts no addresses to types: they are probed");
+            tracing::info!(
+                reason,
+                "this kernel refuses a kprobe that casts addresses to types: it reads by helper calls, and each open costs more"
+            );
             opened = self.attach_open(method, &others);
         }
         let mut failures = match opened {

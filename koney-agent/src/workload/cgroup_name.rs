@@ -77,22 +77,23 @@ pub(super) fn pod(name: &str) -> Option<PodUid<'_>> {
     uid(text, b'_')
 }
 
+/// Asked several times a record: every byte is looked at, because a loop that does not stop is one of vectors.
 fn is_id(text: &str) -> bool {
-    text.len() == ID_LEN && text.bytes().all(is_digit)
+    text.len() == ID_LEN && digits(text.as_bytes()) == ID_LEN
 }
 
 fn uid(text: &str, separator: u8) -> Option<PodUid<'_>> {
     let bytes = text.as_bytes();
-    if bytes.len() == HASH_LEN && bytes.iter().copied().all(is_digit) {
-        return Some(PodUid(text));
-    }
-    let fits = |(at, byte): (usize, &u8)| if SEPARATORS.contains(&at) { *byte == separator } else { is_digit(*byte) };
-    (bytes.len() == UID_LEN && bytes.iter().enumerate().all(fits)).then_some(PodUid(text))
+    let is_hash = || bytes.len() == HASH_LEN && digits(bytes) == HASH_LEN;
+    let is_separated = || SEPARATORS.iter().all(|at| bytes.get(*at) == Some(&separator));
+    // No separator is a digit: the rest of the bytes are.
+    let is_uid = || bytes.len() == UID_LEN && is_separated() && digits(bytes) == UID_LEN - SEPARATORS.len();
+    (is_hash() || is_uid()).then_some(PodUid(text))
 }
 
-/// Runtimes and the API server write small letters only.
-const fn is_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+/// How many bytes are hexadecimal digits, of which runtimes and the API server write small letters only.
+fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().map(|byte| usize::from(matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).sum()
 }
 
 #[cfg(test)]

@@ -26,6 +26,11 @@ const OBSTACLES: &[(&str, &str)] = &[
          which needs no guest, it is 0.7 ms on this machine, syncs included.",
     ),
     (
+        "records decoded",
+        "A record of a container takes 1.6 microseconds more than one of the host: 0.3 for its policies, 0.2 for pod and workload in its alert, and most \
+         of the rest for its cgroup's names, which are parsed anew in each of seven places.",
+    ),
+    (
         "resident memory",
         "Idle, 10.8 MiB are anonymous memory; the rest are pages of the binary, whose 14.4 MB are read as they are used, and of the kernel's maps.",
     ),

@@ -119,8 +119,10 @@ pub(crate) fn summarise(report: &mut Value) {
     let millions_of =
         |connection: &str| pick("open-to-socket", "/ms/p50", &|result| !any(result) && result["connection"] == connection);
     let quantiles = |fits: &dyn Fn(&Value) -> bool| json!({ "p50": pick("open-to-socket", "/ms/p50", fits), "p99": pick("open-to-socket", "/ms/p99", fits) });
+    let of = |scene: &str| pick("pipeline-stages", "/stream/per_s", &|result| any(result) && result["scene"] == scene);
     let pipeline = json!({
-        "records_per_s": pick("pipeline-stages", "/stream/per_s", &any),
+        "records_per_s": of("host"),
+        "records_of_containers_per_s": of("container"),
         "open_to_socket_ms": quantiles(&kept),
         "open_to_socket_not_open_ms": quantiles(&closed),
         "open_to_socket_million_instructions": { "open": millions_of("open"), "not_open": millions_of("not open") },

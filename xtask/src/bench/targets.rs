@@ -60,8 +60,6 @@ pub(crate) fn all(report: &Value) -> Vec<Target> {
     });
     let nothing = untouched(report);
     let at = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
-    let (opened, closed) = ("/pipeline/open_to_socket_ms", "/pipeline/open_to_socket_not_open_ms");
-    let quantile = |place: &str, which: &str| at(&format!("{place}/{which}"));
     vec![
         spread(
             "added to one open+close over the floor of its method, file not a trap: LSM and fentry",
@@ -81,34 +79,17 @@ pub(crate) fn all(report: &Value) -> Vec<Target> {
             " %",
         ),
         spread("added to read, write, stat", "0", "0", &nothing, (1.0, 1.0), ""),
-        target(
-            "real open in a guest → request body at a loopback TLS sink, fsync included, connection open / not open",
-            "p99 ≤ 50 / 150 ms",
-            "p50 ≤ 5 / 20 ms",
-            Better::Lower,
-            &[
-                Figure { measured: quantile(opened, "p99"), must: 50.0, aim: 50.0 },
-                Figure { measured: quantile(closed, "p99"), must: 150.0, aim: 150.0 },
-                Figure { measured: quantile(opened, "p50"), must: f64::MAX, aim: 5.0 },
-                Figure { measured: quantile(closed, "p50"), must: f64::MAX, aim: 20.0 },
-            ],
-            |numbers| {
-                let times = format!("p99 {} / {} ms, p50 {} / {} ms", numbers[0], numbers[1], numbers[2], numbers[3]);
-                let millions =
-                    ["open", "not_open"].map(|which| at(&format!("/pipeline/open_to_socket_million_instructions/{which}")));
-                match millions {
-                    [Some(open), Some(closed)] => format!("{times}; {} / {} million instructions", told(open), told(closed)),
-                    _ => times,
-                }
-            },
-        ),
+        latency(&at),
         target(
             "records decoded, enriched (cached), matched, deduplicated on one core",
             "≥ 100,000/s",
             "≥ 500,000/s",
             Better::Higher,
-            &[Figure { measured: at("/pipeline/records_per_s"), must: 100_000.0, aim: 500_000.0 }],
-            |numbers| format!("{}/s", numbers[0]),
+            &[
+                Figure { measured: at("/pipeline/records_per_s"), must: 100_000.0, aim: 500_000.0 },
+                Figure { measured: at("/pipeline/records_of_containers_per_s"), must: 100_000.0, aim: 500_000.0 },
+            ],
+            |numbers| format!("{}/s by processes of the host, {}/s by those of a container", numbers[0], numbers[1]),
         ),
         target(
             "durable alerts per second (group commit)",
@@ -150,6 +131,33 @@ pub(crate) fn all(report: &Value) -> Vec<Target> {
         ),
         start(&at),
     ]
+}
+
+/// In a guest, whose instructions are counted besides.
+fn latency(at: &impl Fn(&str) -> Option<f64>) -> Target {
+    let (opened, closed) = ("/pipeline/open_to_socket_ms", "/pipeline/open_to_socket_not_open_ms");
+    let quantile = |place: &str, which: &str| at(&format!("{place}/{which}"));
+    target(
+        "real open in a guest → request body at a loopback TLS sink, fsync included, connection open / not open",
+        "p99 ≤ 50 / 150 ms",
+        "p50 ≤ 5 / 20 ms",
+        Better::Lower,
+        &[
+            Figure { measured: quantile(opened, "p99"), must: 50.0, aim: 50.0 },
+            Figure { measured: quantile(closed, "p99"), must: 150.0, aim: 150.0 },
+            Figure { measured: quantile(opened, "p50"), must: f64::MAX, aim: 5.0 },
+            Figure { measured: quantile(closed, "p50"), must: f64::MAX, aim: 20.0 },
+        ],
+        |numbers| {
+            let times = format!("p99 {} / {} ms, p50 {} / {} ms", numbers[0], numbers[1], numbers[2], numbers[3]);
+            let millions =
+                ["open", "not_open"].map(|which| at(&format!("/pipeline/open_to_socket_million_instructions/{which}")));
+            match millions {
+                [Some(open), Some(closed)] => format!("{times}; {} / {} million instructions", told(open), told(closed)),
+                _ => times,
+            }
+        },
+    )
 }
 
 /// No machine that takes the programs natively was at hand: what a guest's start takes is counted, and told in the time that this machine takes for
