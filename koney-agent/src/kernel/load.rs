@@ -154,15 +154,19 @@ impl Programs {
         let mut others: Vec<Hook> = if self.changes { Hook::CHANGES.to_vec() } else { Vec::new() };
         others.extend(self.denied.then_some(Hook::Denied));
         let mut opened = self.attach_open(method, &others);
-        if let Err(reason) = &opened
-            && method == Method::Kprobe
+        if method == Method::Kprobe
+            && let Err(reason) = &opened
             && std::mem::take(&mut self.can_cast)
         {
-            tracing::info!(
-                reason,
-                "this kernel refuses a kprobe that casts addresses to types: it reads by helper calls, and each open costs more"
-            );
+            let reason = reason.clone();
             opened = self.attach_open(method, &others);
+            // Where both are refused, the casts were not what hindered.
+            if opened.is_ok() {
+                tracing::info!(
+                    reason,
+                    "this kernel refuses a kprobe that casts addresses to types: it reads by helper calls, and each open costs more"
+                );
+            }
         }
         let mut failures = match opened {
             Ok(failures) => failures,
