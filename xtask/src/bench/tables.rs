@@ -206,7 +206,12 @@ fn cell(value: Option<&Value>) -> String {
         Some(Value::String(text)) => {
             text.split("; ").next().unwrap_or_default().trim_start_matches("memory-").replace('|', "\\|").replace('\n', " ")
         }
-        Some(value) => value.as_f64().map_or_else(|| "–".to_owned(), told),
+        // Ratios and short times are told by their hundredths.
+        Some(value) => match value.as_f64() {
+            Some(small) if small.abs() < 10.0 => format!("{small:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+            Some(number) => told(number),
+            None => "–".to_owned(),
+        },
         None => "–".to_owned(),
     }
 }
@@ -221,11 +226,17 @@ mod tests {
     fn a_result_is_a_row_and_what_no_row_has_is_no_column() {
         let report = json!({ "results": { "wall": [
             { "what": "wall-open", "way": "koney, lsm", "refused": "not permitted; koney needs more" },
-            { "what": "wall-open", "way": "koney, fanotify", "ns": { "without": 800.0, "with": 820.0 } },
+            { "what": "wall-open", "way": "koney, fanotify", "ns": { "without": 800.0, "with": 820.0 }, "ratio": { "median": 1.026 } },
         ], "queue": [{ "what": "nothing measured", "program": "koney-bench-queue", "reason": "no disk" }] } });
         let text = all(&report);
-        assert!(text.contains("| watched by | without, ns | with, ns | refused |\n|---|---|---|---|\n"), "{text}");
-        assert!(text.contains("| koney, lsm | – | – | not permitted |\n| koney, fanotify | 800 | 820 | – |\n"), "{text}");
+        assert!(
+            text.contains("| watched by | without, ns | with, ns | with ÷ without | refused |\n|---|---|---|---|---|\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| koney, lsm | – | – | – | not permitted |\n| koney, fanotify | 800 | 820 | 1.03 | – |\n"),
+            "{text}"
+        );
         assert!(text.contains("`koney-bench-queue` measured nothing: no disk"), "{text}");
     }
 }
