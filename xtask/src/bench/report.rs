@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::page;
-use crate::{suite, ui, workspace};
+use crate::{cli::BenchPart, suite, ui, workspace};
 
 /// `where` of what was measured by a clock that counts instructions.
 pub(crate) const COUNTED: &str = "counted";
@@ -106,12 +106,17 @@ pub(crate) fn result<'a>(report: &'a Value, what: &str, fits: impl Fn(&Value) ->
 
 /// Lifts the figures that the targets ask for to the top.
 pub(crate) fn summarise(report: &mut Value) {
+    // The points of a curve have the names of what stands for itself.
+    let mut single = json!({ "results": report["results"] });
+    if let Some(parts) = single["results"].as_object_mut() {
+        parts.remove(BenchPart::Growth.name());
+    }
     let any = |result: &Value| result["where"] != COUNTED;
     let whole = |result: &Value| any(result) && result["containers"] == json!(300);
     let counted =
         |result: &Value| result["where"] == COUNTED && (result["containers"] == json!(300) || result["scene"] == "host");
     let pick = |what: &str, pointer: &str, fits: &dyn Fn(&Value) -> bool| {
-        result(report, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
+        result(&single, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
     };
     let kept = |result: &Value| any(result) && result["connection"] == "open";
     let closed = |result: &Value| any(result) && result["connection"] == "not open";
@@ -183,7 +188,14 @@ mod tests {
                 { "what": "memory-start", "where": "guest", "containers": 300, "ms": 2_500.0 },
                 { "what": "memory-idle", "where": "guest", "containers": 300, "mib": { "resident": 11.5 } },
             ],
-            "pipeline": [{ "what": "pipeline-stages", "where": "host", "scene": "host", "stream": { "ns": 2_000.0, "per_s": 500_000 } }],
+            "growth": [
+                { "what": "pipeline-stages", "where": "host", "scene": "host", "stream": { "ns": 4_000.0, "per_s": 250_000 } },
+                { "what": "record-burst", "where": "host", "durable_per_s": 7_000 },
+            ],
+            "pipeline": [
+                { "what": "pipeline-stages", "where": "host", "scene": "host", "stream": { "ns": 2_000.0, "per_s": 500_000 } },
+                { "what": "record-burst", "where": "host", "durable_per_s": 30_000 },
+            ],
         } });
         summarise(&mut report);
         assert_eq!(report["pipeline"]["open_to_socket_ms"], json!({ "p50": 4, "p99": 20 }));
@@ -194,6 +206,7 @@ mod tests {
             json!({ "million_instructions": 1_900.0, "instructions_per_ns": 3.0, "estimated_ms": 1_900.0 / 3.0 })
         );
         assert_eq!(report["pipeline"]["records_per_s"], json!(500_000));
+        assert_eq!(report["queue"]["durable_per_s"], json!(30_000));
         assert_eq!((&report["memory_mib"]["idle"], &report["memory_mib"]["flood"]), (&json!(11.5), &Value::Null));
     }
 }
