@@ -40,10 +40,7 @@ impl Containers {
     /// it is not made anew every few seconds for nothing. Without pods, nothing is known of any container.
     pub(super) fn follow(&mut self, snapshot: &Arc<Snapshot>, pods: Option<&Arc<Pods>>) -> Option<(Vec<Wanted>, Surroundings)> {
         let told_before = self.planned.take().filter(|planned| {
-            let same_pods = match (&planned.pods, pods) {
-                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-                (before, now) => before.is_none() && now.is_none(),
-            };
+            let same_pods = planned.pods.as_ref().map(Arc::as_ptr) == pods.map(Arc::as_ptr);
             same_pods && Arc::ptr_eq(&planned.snapshot, snapshot)
         });
         let told_anew = told_before.is_none();

@@ -55,6 +55,14 @@ pub fn result(what: &str, facts: &Value) -> Result<()> {
     writeln!(io::stdout(), "koney-bench: {}", Value::Object(line)).context("print a result")
 }
 
+/// The least, the middle and the largest of some figures, to hundredths.
+#[must_use]
+pub fn spread(mut figures: Vec<f64>) -> Value {
+    figures.sort_by(f64::total_cmp);
+    let at = |index: usize| figures.get(index).copied().map(rounded);
+    json!({ "min": at(0), "median": at(figures.len() / 2), "max": at(figures.len().saturating_sub(1)) })
+}
+
 /// Says something to people.
 pub fn note(line: &str) {
     // Whoever does not listen has missed it.

@@ -21,8 +21,10 @@ use koney_agent::{
     pipeline::Replay,
     sink::{Settings, SinkSet},
 };
-use koney_tests::bench::{Arrivals, Connection, Distribution, Recorded, Scene, config, file_system, note, result, rounded, way};
-use serde_json::{Value, json};
+use koney_tests::bench::{
+    Arrivals, Connection, Distribution, Recorded, Scene, config, file_system, note, result, rounded, spread, way,
+};
+use serde_json::json;
 use tokio::time::sleep;
 
 /// Before those that count: clients and connections are made with the first.
@@ -107,12 +109,6 @@ async fn round(options: &Options, folder: &Path, others: Option<Connection>) -> 
 
 fn ratio(one: &Distribution, other: &Distribution) -> f64 {
     one.percentile(50).as_secs_f64() / other.percentile(50).as_secs_f64()
-}
-
-fn spread(mut ratios: Vec<f64>) -> Value {
-    ratios.sort_by(f64::total_cmp);
-    let at = |index: usize| ratios.get(index).copied().map(rounded);
-    json!({ "min": at(0), "median": at(ratios.len() / 2), "max": at(ratios.len().saturating_sub(1)) })
 }
 
 fn all(rounds: &[Distribution]) -> Distribution {

@@ -17,7 +17,7 @@ use clap::Parser;
 use koney_agent::kernel::{Choice, Detector, Job, Method, Options as Detection, Rings, Root, fanotify};
 use koney_common::NameKey;
 use koney_tests::{
-    bench::{note, result, rounded},
+    bench::{note, result, spread},
     floor::Floor,
 };
 use rustix::fs::{Mode, OFlags, open};
@@ -94,9 +94,9 @@ async fn compare(options: &Options, way: Way, object: Option<&Path>, decoy: &Pat
     let ratios = with.iter().zip(&without).map(|(with, without)| with / without);
     let neighbours = without.iter().zip(without.iter().skip(1)).map(|(one, next)| next / one);
     let (ratio, noise) = (spread(ratios.collect()), spread(neighbours.collect()));
-    let ns = |rounds: &[f64]| rounded(middle(rounds.to_vec()));
+    let ns = |rounds| spread(rounds)["median"].take();
     Ok(
-        json!({ "way": way.name(), "rounds": options.rounds, "ns": { "without": ns(&without), "with": ns(&with) }, "ratio": ratio, "noise": noise }),
+        json!({ "way": way.name(), "rounds": options.rounds, "ns": { "without": ns(without), "with": ns(with) }, "ratio": ratio, "noise": noise }),
     )
 }
 
@@ -137,15 +137,4 @@ impl Way {
             }
         })
     }
-}
-
-fn spread(mut ratios: Vec<f64>) -> Value {
-    ratios.sort_by(f64::total_cmp);
-    let hundredths = |ratio: Option<&f64>| ratio.map(|ratio| (ratio * 100.0).round() / 100.0);
-    json!({ "min": hundredths(ratios.first()), "median": hundredths(ratios.get(ratios.len() / 2)), "max": hundredths(ratios.last()) })
-}
-
-fn middle(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds.get(rounds.len() / 2).copied().unwrap_or_default()
 }

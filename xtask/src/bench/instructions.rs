@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The operation whose figures stand on top.
-const OPEN: &str = "open_close";
+pub(crate) const OPEN: &str = "open_close";
 /// Beside daemons, whose work is not the accessor's.
 const OPEN_THREAD: &str = "open_close_thread";
 const NOTHING: &str = "nothing";
@@ -34,12 +34,17 @@ pub(crate) fn figures(halves: &[(&str, &[Value])]) -> Value {
                 continue;
             }
             let added = added(line);
-            place(&mut figures, name, added[if name.starts_with("peer:") { OPEN_THREAD } else { OPEN }].clone());
+            place(&mut figures, name, added[counted(name, OPEN)].clone());
             settings.insert(name.to_owned(), told(line, &added));
         }
     }
     figures["settings"] = Value::Object(settings);
     figures
+}
+
+/// The count that is told for an operation: beside a daemon that of the accessor's thread. The others are counted by it anyway.
+pub(crate) fn counted<'a>(setting: &str, operation: &'a str) -> &'a str {
+    if operation == OPEN && setting.starts_with("peer:") { OPEN_THREAD } else { operation }
 }
 
 /// How many accesses to the watched file there were, where none was told: a daemon may have ended since it told its first.

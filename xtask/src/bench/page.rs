@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     chart::told,
-    instructions::SPREAD,
+    instructions::{self, SPREAD},
     obstacles,
     plots::{self, KERNEL, WAYS},
     report, tables,
@@ -160,7 +160,7 @@ fn operations(text: &mut String, series: &str, kernel: &Value) {
             continue;
         }
         let cells = OPERATIONS.map(|(operation, _)| {
-            let counted = plots::counted(&key, operation);
+            let counted = instructions::counted(&key, operation);
             let about = if setting["per_operation"].get(format!("{counted}{SPREAD}")).is_some() { "≈ " } else { "" };
             format!("{about}{}", number(&setting["added"][counted]))
         });

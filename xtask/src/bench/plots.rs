@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     chart::{Bar, Bars, Line, Lines},
-    churn,
+    churn, instructions, report,
 };
 
 /// The kernel of the plots that show one.
@@ -135,7 +135,7 @@ const GROWN: [Grown; 7] = [
 
 impl Grown {
     fn draw(&self, report: &Value) -> Option<String> {
-        let results = report["results"].as_object()?.values().filter_map(Value::as_array).flatten();
+        let results = report::results(report).map(|(_, one)| one);
         let results: Vec<&Value> = results.filter(|one| one["what"] == self.what && (self.fits)(one)).collect();
         let line = |(name, figure): &(&str, &str)| {
             let of = |one: &&Value| Some((one.pointer(self.by)?.as_f64()?, one.pointer(figure)?.as_f64()?));
@@ -226,12 +226,7 @@ fn traps(report: &Value) -> Option<String> {
 
 /// What the accessor pays for an open and close.
 pub(crate) fn accessor(setting: &str, figures: &Value) -> Option<f64> {
-    figures["added"][counted(setting, "open_close")].as_f64()
-}
-
-/// The count that is shown for an operation: beside a daemon that of the accessor's thread. The others are counted by it anyway.
-pub(crate) fn counted<'a>(setting: &str, operation: &'a str) -> &'a str {
-    if operation == "open_close" && setting.starts_with("peer:") { "open_close_thread" } else { operation }
+    figures["added"][instructions::counted(setting, instructions::OPEN)].as_f64()
 }
 
 fn subtitle(kernel: &Value) -> String {

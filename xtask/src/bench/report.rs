@@ -98,25 +98,26 @@ pub(crate) fn merge(report: &mut Value, measured: Value) {
     }
 }
 
-/// Finds a result by its name and what else must be true of it.
+/// What the measuring programs printed, of each part.
+pub(crate) fn results(report: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let parts = report["results"].as_object().into_iter().flatten();
+    parts.flat_map(|(part, results)| results.as_array().into_iter().flatten().map(move |result| (part.as_str(), result)))
+}
+
+/// Finds a result by its name and what else must be true of it. The points of a curve have the names of what stands for itself, and are none.
 pub(crate) fn result<'a>(report: &'a Value, what: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Value> {
-    let parts = report["results"].as_object()?;
-    parts.values().filter_map(Value::as_array).flatten().find(|result| result["what"] == what && fits(result))
+    let single = results(report).filter(|(part, _)| *part != BenchPart::Growth.name());
+    single.map(|(_, result)| result).find(|result| result["what"] == what && fits(result))
 }
 
 /// Lifts the figures that the targets ask for to the top.
 pub(crate) fn summarise(report: &mut Value) {
-    // The points of a curve have the names of what stands for itself.
-    let mut single = json!({ "results": report["results"] });
-    if let Some(parts) = single["results"].as_object_mut() {
-        parts.remove(BenchPart::Growth.name());
-    }
     let any = |result: &Value| result["where"] != COUNTED;
     let whole = |result: &Value| any(result) && result["containers"] == json!(300);
     let counted =
         |result: &Value| result["where"] == COUNTED && (result["containers"] == json!(300) || result["scene"] == "host");
     let pick = |what: &str, pointer: &str, fits: &dyn Fn(&Value) -> bool| {
-        result(&single, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
+        result(report, what, fits).and_then(|result| result.pointer(pointer)).cloned().unwrap_or_default()
     };
     let kept = |result: &Value| any(result) && result["connection"] == "open";
     let closed = |result: &Value| any(result) && result["connection"] == "not open";

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::chart::told;
+use super::{chart::told, report};
 
 /// One table: a row for each result of these names.
 struct Table {
@@ -178,8 +178,7 @@ const TABLES: [Table; 12] = [
 /// All tables that have rows.
 pub(crate) fn all(report: &Value) -> String {
     let mut text = String::new();
-    let results =
-        || report["results"].as_object().into_iter().flat_map(|parts| parts.values()).filter_map(Value::as_array).flatten();
+    let results = || report::results(report).map(|(_, result)| result);
     for table in TABLES {
         let rows: Vec<_> = results().filter(|one| table.what.iter().any(|what| one["what"] == *what)).collect();
         if rows.is_empty() {

@@ -32,7 +32,7 @@ use self::{
 /// that is believed at once. Of those that are all noisier, the least noisy is believed up to a part of an open.
 const COMPARISONS: u32 = 6;
 const MOST_NOISE: f64 = 1.0;
-const LEAST_BELIEVED: f64 = 0.001;
+const MOST_BELIEVED: f64 = 0.001;
 /// How far it may have moved since the start: some ways of watching leave a little for good.
 const MOST_MOVED: f64 = 0.01;
 
@@ -109,7 +109,7 @@ fn steady(all: &Work) -> Result<work::Counts> {
         }
     }
     match least {
-        Some((noise, counts)) if noise <= work::open_of(&counts)? * LEAST_BELIEVED => Ok(counts),
+        Some((noise, counts)) if noise <= work::open_of(&counts)? * MOST_BELIEVED => Ok(counts),
         _ => bail!("with nothing attached, the counts never agreed"),
     }
 }
@@ -153,7 +153,7 @@ async fn compare(object: &Path, setting: &Setting, quick: bool, mut before: work
     }
     let (noise, message, before) = least.context("something was compared")?;
     ensure!(
-        noise <= work::open_of(&before)? * LEAST_BELIEVED,
+        noise <= work::open_of(&before)? * MOST_BELIEVED,
         "with nothing attached, the counts before and after never agreed: they were {noise:.1} instructions apart at best"
     );
     say(&setting.to_string(), message)?;
